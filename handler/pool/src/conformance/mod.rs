@@ -1,0 +1,25 @@
+//! The law of each port, as code: public functions that run against any adapter and panic where it breaks the law.
+//!
+//! * [`records`], [`index`], [`blobs`], [`queue`], [`directory`]: one suite a port. Each uses two or three tenants,
+//!   because the first law of every port is that a tenant's data is out of every other tenant's reach.
+//! * [`memory`]: the smallest adapters that obey, for unit tests.
+//! * [`lying`]: wrappers that break the law in a chosen way, to prove that what stands above a port notices.
+
+pub mod lying;
+pub mod memory;
+
+mod blobs;
+mod directory;
+mod index;
+mod naughty;
+mod queries;
+mod queue;
+mod records;
+
+pub use blobs::blobs;
+pub use directory::directory;
+pub use index::index;
+pub use naughty::NAUGHTY;
+pub use queries::{position, sort_key};
+pub use queue::{QueueReader, queue};
+pub use records::{new_row, records};

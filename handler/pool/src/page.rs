@@ -1,0 +1,86 @@
+//! Lists, a page at a time.
+
+use crate::{
+    Error, Scope, Versioned,
+    ports::{Position, Query},
+    store::Document,
+};
+use serde::{Deserialize, Serialize};
+
+/// The part of a list that is asked for.
+#[derive(Clone, Debug)]
+pub struct PageRequest {
+    /// At most this many, 1 to 100.
+    pub limit: usize,
+    /// Newest first.
+    pub descending: bool,
+    /// Where the page before ended, as it was given.
+    pub cursor: Option<String>,
+}
+
+impl Default for PageRequest {
+    fn default() -> Self {
+        Self { limit: 20, descending: true, cursor: None }
+    }
+}
+
+/// A part of a list.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// The things.
+    pub items: Vec<T>,
+    /// The cursor of the next part, while there is more. Opaque; good for the same tenant, user and query alone.
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// The same page of other things.
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(change).collect(), next: self.next }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Cursor {
+    query: String,
+    position: Position,
+}
+
+impl Scope {
+    pub(crate) async fn page<T: Document>(
+        &self,
+        query: Query,
+        request: &PageRequest,
+        value_at: impl Fn(&T) -> Option<crate::filter::Scalar>,
+    ) -> Result<Page<Versioned<T>>, Error> {
+        let mut query = Query { limit: request.limit.clamp(1, 100) + 1, ..query };
+        query.sort.descending = request.descending;
+        let fingerprint = self.fingerprint(&query);
+        if let Some(cursor) = &request.cursor {
+            let opened = self.sealer().open::<Cursor>("cursor", cursor).filter(|cursor| cursor.query == fingerprint);
+            let opened = opened.ok_or_else(|| Error::invalid("cursor", "is not a cursor of this list"))?;
+            query.after = Some(opened.position);
+        }
+        let mut items = self.store().list::<T>(&query).await?;
+        let more = items.len() == query.limit;
+        if more {
+            items.pop();
+        }
+        let next = match items.last() {
+            Some(last) if more => {
+                let position = Position { id: last.value.id().to_owned(), value: value_at(&last.value) };
+                let sealed = self.sealer().seal("cursor", &Cursor { query: fingerprint, position });
+                Some(sealed.map_err(|fault| Error::Internal(Box::new(fault)))?)
+            }
+            _ => None,
+        };
+        Ok(Page { items, next })
+    }
+
+    /// What a cursor is bound to: the tenant and every part of the query but the page.
+    fn fingerprint(&self, query: &Query) -> String {
+        let asked = format!("{:?}", Query { after: None, limit: 0, ..query.clone() });
+        let tag = self.sealer().tag("pooled-agents cursor", &[self.tenant().as_str(), &asked]);
+        tag[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}

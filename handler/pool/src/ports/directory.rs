@@ -1,0 +1,20 @@
+use super::PortResult;
+use crate::tenant::TenantRecord;
+use async_trait::async_trait;
+
+/// The tenants. It speaks of names and records; a name becomes a [`TenantId`](crate::TenantId) only at a door.
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// The tenant of exactly this name: no trimming, no folding.
+    async fn get(&self, id: &str) -> PortResult<Option<TenantRecord>>;
+
+    /// The tenant that owns exactly this blob container.
+    async fn by_container(&self, container: &str) -> PortResult<Option<TenantRecord>>;
+
+    /// At most `limit` tenants with names greater than `after`, by name.
+    async fn list(&self, after: Option<&str>, limit: usize) -> PortResult<Vec<TenantRecord>>;
+
+    /// Writes a tenant's record, new or not. [`PortError::Conflict`](super::PortError::Conflict) when another tenant
+    /// has its container.
+    async fn put(&self, record: &TenantRecord) -> PortResult<()>;
+}

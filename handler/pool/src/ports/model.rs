@@ -1,0 +1,118 @@
+use super::PortResult;
+use crate::TenantId;
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Who said it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// A person.
+    User,
+    /// The agent.
+    Assistant,
+}
+
+/// A call that the model asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// The call's name, unique within the run.
+    pub id: String,
+    /// The tool's name.
+    pub name: String,
+    /// Its arguments: JSON text, as the model wrote it. Not to be trusted.
+    pub arguments: String,
+}
+
+/// A part of the conversation that the model is shown.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Item {
+    /// Something said.
+    Message {
+        /// By whom.
+        role: Role,
+        /// What.
+        text: String,
+    },
+    /// A call that the model asked for.
+    Call(ToolCall),
+    /// What the call answered.
+    Output {
+        /// The call.
+        call_id: String,
+        /// Its answer.
+        output: String,
+    },
+}
+
+/// A tool that the model may ask for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolSpec {
+    /// Its name: `[A-Za-z0-9_-]`, 1 to 64.
+    pub name: String,
+    /// What it does.
+    pub description: String,
+    /// JSON Schema of its arguments.
+    pub parameters: Value,
+}
+
+/// One step of an agent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepRequest {
+    /// The model or deployment; empty: the adapter's default.
+    pub model: String,
+    /// What the agent is told to be.
+    pub instructions: String,
+    /// The conversation, oldest first.
+    pub items: Vec<Item>,
+    /// The tools it may ask for.
+    pub tools: Vec<ToolSpec>,
+}
+
+/// Tokens that were used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens read.
+    pub prompt_tokens: u64,
+    /// Tokens written.
+    pub completion_tokens: u64,
+}
+
+/// What the model sends. A stream ends with [`ModelEvent::Done`]; one that does not was cut off.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModelEvent {
+    /// Some words more.
+    Text(String),
+    /// A call, whole.
+    Call(ToolCall),
+    /// The end of the step.
+    Done {
+        /// What it took.
+        usage: Usage,
+        /// Whether the answer was cut at a length limit.
+        truncated: bool,
+    },
+}
+
+/// What a model's step streams.
+pub type ModelStream = BoxStream<'static, PortResult<ModelEvent>>;
+
+/// A language model.
+#[async_trait]
+pub trait Model: Send + Sync {
+    /// One step: the conversation in, words and calls out.
+    async fn step(&self, tenant: &TenantId, request: StepRequest) -> PortResult<ModelStream>;
+}
+
+/// An embedding model.
+#[async_trait]
+pub trait Embedder: Send + Sync {
+    /// The length of its vectors.
+    fn dimensions(&self) -> usize;
+
+    /// One vector of unit length for each text.
+    async fn embed(&self, tenant: &TenantId, texts: &[String]) -> PortResult<Vec<Vec<f32>>>;
+}

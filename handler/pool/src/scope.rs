@@ -1,0 +1,227 @@
+//! What a tenant's user may do, as a value.
+
+use crate::{
+    Error, Permission, SecurityEvent, SealedJob, Settings, TenantId, TenantRecord,
+    access::Permissions,
+    agents::Agents,
+    files::Files,
+    idempotency::Idempotency,
+    ids::IdSource,
+    messages::Messages,
+    ports::Ports,
+    records::TenantRecords,
+    runs::Runs,
+    seal::{Job, Sealer},
+    search::Search,
+    store::Store,
+    sweep::Sweep,
+    threads::Threads,
+};
+use jiff::Timestamp;
+use std::{borrow::Cow, sync::Arc};
+
+/// What all scopes share.
+pub(crate) struct Pool {
+    pub(crate) ports: Ports,
+    pub(crate) sealer: Sealer,
+    pub(crate) settings: Settings,
+}
+
+/// A user of a tenant.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) user: Arc<str>,
+    pub(crate) admin: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Actor {
+    User(Caller),
+    /// The service itself, for a job, an event or a sweep.
+    System,
+}
+
+/// One tenant, one caller, and what that caller may do. Had from [`Doors`](crate::Doors) alone.
+///
+/// Nothing that a scope hands out takes a tenant or another scope: what it reads and writes is its own tenant's.
+///
+/// ```compile_fail
+/// fn forge() -> pool::Scope { pool::Scope { } }
+/// ```
+/// ```compile_fail
+/// let scope: pool::Scope = Default::default();
+/// ```
+#[derive(Clone)]
+pub struct Scope {
+    pool: Arc<Pool>,
+    tenant: TenantId,
+    record: Arc<TenantRecord>,
+    actor: Actor,
+    permissions: Permissions,
+    ids: IdSource,
+}
+
+impl Scope {
+    pub(crate) fn new(
+        pool: &Arc<Pool>,
+        tenant: TenantId,
+        record: Arc<TenantRecord>,
+        actor: Actor,
+        permissions: Permissions,
+    ) -> Self {
+        Self { pool: pool.clone(), tenant, record, actor, permissions, ids: IdSource::Random }
+    }
+
+    pub(crate) fn system(pool: &Arc<Pool>, tenant: TenantId, record: Arc<TenantRecord>) -> Self {
+        Self::new(pool, tenant, record, Actor::System, Permissions::ALL)
+    }
+
+    pub(crate) fn with_ids(&self, ids: IdSource) -> Self {
+        Self { ids, ..self.clone() }
+    }
+
+    /// Whose scope it is.
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// What the directory holds of the tenant.
+    pub fn record(&self) -> &TenantRecord {
+        &self.record
+    }
+
+    /// The user's id; `None` when the service acts for itself.
+    pub fn user(&self) -> Option<&str> {
+        match &self.actor {
+            Actor::User(caller) => Some(&caller.user),
+            Actor::System => None,
+        }
+    }
+
+    /// Passes if the caller has the permission.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub fn permit(&self, permission: Permission) -> Result<(), Error> {
+        if self.permissions.has(permission) {
+            return Ok(());
+        }
+        SecurityEvent::PermissionDenied.raise(Some(&self.tenant), "role");
+        Err(Error::Forbidden("the caller's role does not allow this"))
+    }
+
+    /// Passes if a tenant that the request names, outside its token, is this one.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub fn named(&self, presented: &str, by: &'static str) -> Result<(), Error> {
+        if presented == self.tenant.as_str() {
+            return Ok(());
+        }
+        SecurityEvent::TenantMismatch.raise(Some(&self.tenant), by);
+        Err(Error::Forbidden("the request names another tenant than its token"))
+    }
+
+    /// The tenant's agents.
+    pub fn agents(&self) -> Agents<'_> {
+        Agents(self)
+    }
+
+    /// The threads that the caller may see.
+    pub fn threads(&self) -> Threads<'_> {
+        Threads(self)
+    }
+
+    /// The messages of a thread that the caller may see.
+    pub fn messages(&self) -> Messages<'_> {
+        Messages(self)
+    }
+
+    /// The runs that the caller may see.
+    pub fn runs(&self) -> Runs<'_> {
+        Runs(self)
+    }
+
+    /// The files that the caller may see.
+    pub fn files(&self) -> Files<'_> {
+        Files(self)
+    }
+
+    /// The index, as far as the caller may see it.
+    pub fn search(&self) -> Search<'_> {
+        Search(self)
+    }
+
+    /// The tenant's own JSON documents.
+    pub fn records(&self) -> TenantRecords<'_> {
+        TenantRecords(self)
+    }
+
+    /// First answers to requests with an idempotency key.
+    pub fn idempotency(&self) -> Idempotency<'_> {
+        Idempotency(self)
+    }
+
+    /// What timers do for the tenant.
+    pub fn sweep(&self) -> Sweep<'_> {
+        Sweep(self)
+    }
+
+    pub(crate) fn store(&self) -> Store<'_> {
+        Store { records: &*self.pool.ports.records, tenant: &self.tenant }
+    }
+
+    pub(crate) fn ports(&self) -> &Ports {
+        &self.pool.ports
+    }
+
+    pub(crate) fn sealer(&self) -> &Sealer {
+        &self.pool.sealer
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.pool.settings
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.pool.ports.clock.now()
+    }
+
+    pub(crate) fn seconds(&self) -> i64 {
+        self.now().as_second()
+    }
+
+    pub(crate) fn new_id(&self, prefix: &str) -> String {
+        format!("{prefix}_{}", self.ids.next(&*self.pool.ports.clock, &*self.pool.ports.entropy))
+    }
+
+    /// Whether this request was begun before, and what it makes may be there already.
+    pub(crate) fn repeats(&self) -> bool {
+        matches!(self.ids, IdSource::Seeded { .. })
+    }
+
+    /// Whose a new thing is: the user's id, or empty when the service made it.
+    pub(crate) fn owner(&self) -> String {
+        self.user().unwrap_or_default().to_owned()
+    }
+
+    /// Whether the caller may see what belongs to `owner`.
+    pub(crate) fn sees(&self, owner: &str) -> bool {
+        owner.is_empty() || self.only_owner().is_none_or(|only| only == owner)
+    }
+
+    /// The one user whose things the caller may see; `None`: everybody's in the tenant.
+    pub(crate) fn only_owner(&self) -> Option<Cow<'_, str>> {
+        match &self.actor {
+            Actor::User(caller) if !caller.admin => Some(Cow::Borrowed(&*caller.user)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn sealed(&self, job: &Job) -> Result<SealedJob, Error> {
+        self.pool
+            .sealer
+            .job(self.tenant.as_str(), job, self.seconds())
+            .map_err(|fault| Error::Internal(Box::new(fault)))
+    }
+}

@@ -1,0 +1,14 @@
+//! The law of the pool, proved from outside: doors, tenants, users, and what is left when things go wrong.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+mod agents;
+mod doors;
+mod files;
+mod idempotency;
+mod lies;
+mod ownership;
+mod records;
+mod runs;
+mod search;

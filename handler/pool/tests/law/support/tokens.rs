@@ -1,0 +1,83 @@
+use super::World;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use jsonwebtoken::{Algorithm, EncodingKey, crypto};
+use pool::{
+    conformance::memory::ManualClock,
+    token::{Issuer, Jwks, TokenRules},
+};
+use serde_json::{Value, json};
+use std::sync::LazyLock;
+
+const ISSUER: &str = "https://issuer.example";
+const AUDIENCE: &str = "api://pool";
+
+static KEY_A: LazyLock<EncodingKey> = LazyLock::new(|| key(include_bytes!("../../keys/a.pem")));
+static KEY_B: LazyLock<EncodingKey> = LazyLock::new(|| key(include_bytes!("../../keys/b.pem")));
+
+fn key(pem: &[u8]) -> EncodingKey {
+    EncodingKey::from_rsa_pem(pem).unwrap()
+}
+
+fn trusting(jwk: &str) -> TokenRules {
+    let keys = Jwks::parse(format!("{{\"keys\":[{jwk}]}}").as_bytes()).unwrap();
+    let issuer = Issuer { issuer: ISSUER.into(), audience: AUDIENCE.into(), keys };
+    TokenRules { issuers: vec![issuer], tenant_claim: "extension_tenantId".into() }
+}
+
+/// Rules that trust key A.
+pub fn rules() -> TokenRules {
+    trusting(include_str!("../../keys/a.jwk.json"))
+}
+
+/// Rules that trust key B, and key A no more.
+pub fn rules_b() -> TokenRules {
+    trusting(include_str!("../../keys/b.jwk.json"))
+}
+
+/// A token to be.
+#[derive(Clone)]
+pub struct Token {
+    claims: Value,
+    lifetime: i64,
+    key_b: bool,
+}
+
+impl Token {
+    pub fn of(tenant: &str, user: &str) -> Self {
+        let claims = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": user, "extension_tenantId": tenant});
+        Self { claims, lifetime: 3600, key_b: false }
+    }
+
+    pub fn role(mut self, role: &str) -> Self {
+        self.claims["roles"] = json!([role]);
+        self
+    }
+
+    pub fn lives(mut self, seconds: i64) -> Self {
+        self.lifetime = seconds;
+        self
+    }
+
+    pub fn by_key_b(mut self) -> Self {
+        self.key_b = true;
+        self
+    }
+
+    /// The credential, issued now by this clock.
+    pub fn at(&self, clock: &ManualClock) -> String {
+        let mut claims = self.claims.clone();
+        claims["iat"] = json!(clock.seconds());
+        claims["exp"] = json!(clock.seconds() + self.lifetime);
+        let kid = if self.key_b { "b" } else { "a" };
+        let header = json!({"alg": "RS256", "kid": kid, "typ": "JWT"});
+        let message = format!("{}.{}", BASE64.encode(header.to_string()), BASE64.encode(claims.to_string()));
+        let key = if self.key_b { &KEY_B } else { &KEY_A };
+        format!("Bearer {message}.{}", crypto::sign(message.as_bytes(), key, Algorithm::RS256).unwrap())
+    }
+}
+
+impl World {
+    pub fn credential(&self, tenant: &str, user: &str) -> String {
+        Token::of(tenant, user).at(&self.clock)
+    }
+}

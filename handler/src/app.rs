@@ -1,0 +1,156 @@
+//! The service: a request comes in, is found a function and a caller, and is answered.
+
+use crate::{
+    call::{Call, TENANT_NAMES},
+    functions::{Access, Function, Gives, Takes, Trigger},
+    idempotent, invocation, problem, route,
+    shell::{self, Seen},
+};
+use axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::Response,
+};
+use futures::FutureExt;
+use invocation::{Invocation, MAX_ENVELOPE};
+use pool::{Doors, Error, SecurityEvent};
+use serde_json::Value;
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+/// How long a request may take that does not stream.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long an upload may take.
+const UPLOAD_PATIENCE: Duration = Duration::from_secs(220);
+/// Headers that the host's proxy sets, and that its own calls of triggers never carry.
+const PROXIED: [&str; 5] =
+    ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-prefix", "x-ms-invocation-id"];
+
+/// The service.
+pub struct App {
+    /// The way to every scope.
+    pub doors: Doors,
+    /// Origins that browsers may call from: exact.
+    pub cors: Vec<HeaderValue>,
+    /// The authority of blob URLs that are ours.
+    pub storage_host: Option<String>,
+    /// The name of the backend, for readiness.
+    pub backend: &'static str,
+    /// The description of the API, made when it is first asked for.
+    pub openapi: OnceLock<Value>,
+}
+
+impl App {
+    /// Answers any request. It never fails, and what panics within is a 500.
+    pub async fn answer(self: Arc<Self>, request: Request) -> Response {
+        let mut seen = Seen::new(&request, self.doors.ports());
+        let origin = request.headers().get(header::ORIGIN).cloned();
+        let answered = AssertUnwindSafe(self.clone().dispatch(request, &mut seen)).catch_unwind().await;
+        let response = match answered {
+            Ok(Ok(response)) => response,
+            Ok(Err(fault)) => problem::response(&fault, &seen.request_id),
+            Err(_) => problem::response(&Error::internal("a panic"), &seen.request_id),
+        };
+        let origin = origin.filter(|origin| self.cors.contains(origin));
+        shell::close(response, origin, seen)
+    }
+
+    async fn dispatch(self: Arc<Self>, request: Request, seen: &mut Seen) -> Result<Response, Error> {
+        let path = request.uri().path();
+        if let Some(matched) = route::find(request.method(), path) {
+            seen.function = matched.function.name;
+            return self.call(matched, request, seen).await;
+        }
+        if path == "/" && request.method() == Method::GET {
+            return crate::http::system::health(self).await;
+        }
+        if let Some(function) = route::trigger(path).filter(|_| request.method() == Method::POST) {
+            if PROXIED.iter().any(|name| request.headers().contains_key(*name)) {
+                SecurityEvent::TriggerForged.raise(None, "a trigger's path, through the proxy");
+                return Err(Error::NotFound);
+            }
+            seen.function = function.name;
+            return Ok(self.trigger(function, request).await);
+        }
+        Err(Error::NotFound)
+    }
+
+    async fn call(self: Arc<Self>, matched: route::Matched, request: Request, seen: &mut Seen) -> Result<Response, Error> {
+        let Trigger::Http(http) = &matched.function.trigger else { return Err(Error::NotFound) };
+        let (permission, run) = match &http.access {
+            Access::Public(run) => return run(self).await,
+            Access::Needs(permission, run) => (*permission, *run),
+        };
+        let (parts, body) = request.into_parts();
+        let authorization: Vec<&[u8]> = values(&parts.headers, "authorization");
+        let presented: Vec<&[u8]> = values(&parts.headers, "x-tenant-id");
+        let scope = self.doors.authenticate(&authorization, &presented).await?;
+        seen.tenant = Some(scope.tenant().clone());
+        for name in TENANT_NAMES {
+            if let Some(cookie) = cookie(&parts.headers, name) {
+                scope.named(cookie, "cookie")?;
+            }
+        }
+        scope.permit(permission)?;
+        let patience = if matches!(http.takes, Takes::File(_)) { UPLOAD_PATIENCE } else { PATIENCE };
+        let call = Call { app: self, scope, params: matched.params, parts, body };
+        let answered = async {
+            if call.parts.method == Method::POST && call.parts.headers.contains_key(idempotent::KEY) {
+                let streams = matches!(http.takes, Takes::File(_));
+                idempotent::answer(call, matched.function.name, streams, run).await
+            } else {
+                run(call).await
+            }
+        };
+        match http.gives {
+            Gives::Bytes | Gives::Events => answered.await,
+            _ => tokio::time::timeout(patience, answered).await.unwrap_or_else(|late| {
+                Err(Error::Unavailable(pool::ports::PortError::unavailable(late)))
+            }),
+        }
+    }
+
+    /// 200 when the host may forget the message, 503 when another try can help, 500 when it cannot.
+    async fn trigger(self: Arc<Self>, function: &'static Function, request: Request) -> Response {
+        let done = async {
+            let body = crate::call::read(request.into_body(), MAX_ENVELOPE).await?;
+            let invocation = Invocation::parse(&body)?;
+            drop(body);
+            match &function.trigger {
+                Trigger::Queue { run, .. } | Trigger::Blob { run, .. } | Trigger::Timer { run, .. } => {
+                    run(self, invocation).await
+                }
+                Trigger::Http(_) => Err(Error::NotFound),
+            }
+        };
+        let status = match done.await {
+            Ok(()) => StatusCode::OK,
+            Err(fault) => {
+                let again = fault.transient() || matches!(fault, Error::Conflict(_));
+                tracing::warn!(function = function.name, again, error = %problem::chain(&fault), "the trigger failed");
+                if again { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::INTERNAL_SERVER_ERROR }
+            }
+        };
+        invocation::response(status)
+    }
+}
+
+/// The service as something that axum can serve.
+pub fn router(app: Arc<App>) -> axum::Router {
+    // Every function has its own limit; the framework's default would cut uploaded forms at 2 MB.
+    let no_limit = axum::extract::DefaultBodyLimit::disable();
+    axum::Router::new().fallback(move |request: Request| app.clone().answer(request)).layer(no_limit)
+}
+
+fn values<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a [u8]> {
+    headers.get_all(name).iter().map(HeaderValue::as_bytes).collect()
+}
+
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
+}

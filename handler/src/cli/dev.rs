@@ -1,0 +1,136 @@
+//! `handler dev`.
+
+mod banner;
+
+use super::{Fault, issuer::DevIssuer, local_host::Queues, show, stage, storage};
+use crate::config::{Config, DEV_AUDIENCE, DEV_ISSUER};
+use clap::Args;
+use devhost::{FolderBlobs, Host, Options};
+use local::{Local, OsEntropy};
+use pool::{TenantRecord, ports::SystemClock};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio::net::TcpListener;
+
+/// The tenants that are there from the start.
+pub(super) const TENANTS: [(&str, &str); 3] =
+    [("contoso", "Contoso Ltd."), ("fabrikam", "Fabrikam, Inc."), ("northwind", "Northwind Traders")];
+
+/// Run the whole service on this machine: the Functions host, the handler as its child, storage, search, a model.
+#[derive(Debug, Args)]
+pub(super) struct Dev {
+    /// The port of the API; 0 takes a free one.
+    #[arg(long, default_value_t = 7071)]
+    port: u16,
+    /// Forget everything at the end.
+    #[arg(long)]
+    ephemeral: bool,
+    /// Where data is kept.
+    #[arg(long, default_value = ".pooled", conflicts_with = "ephemeral")]
+    state: PathBuf,
+    /// The folder with host.json; the one that is built in, if there is none here.
+    #[arg(long)]
+    root: Option<PathBuf>,
+    /// Reproduce the traps of the real host, so that what would fail in Azure fails here.
+    #[arg(long)]
+    strict: bool,
+    /// Print the handler's log lines as they are.
+    #[arg(long)]
+    verbose: bool,
+}
+
+impl Dev {
+    pub(super) async fn run(self) -> Result<(), Fault> {
+        if Config::in_azure() {
+            return Err("`dev` is for a developer's machine, and refused in Azure".into());
+        }
+        let temporary = self.ephemeral.then(tempfile::tempdir).transpose()?;
+        let state = temporary.as_ref().map_or(self.state.as_path(), |folder| folder.path());
+        std::fs::create_dir_all(state)?;
+        let state = state.canonicalize()?;
+        let issuer = DevIssuer::open(&state)?;
+        let jwks = state.join("jwks.json");
+        std::fs::write(&jwks, issuer.jwks().to_string())?;
+
+        let doorway = TcpListener::bind((Ipv4Addr::LOCALHOST, if self.port == 0 { 0 } else { self.port.saturating_add(1) })).await?;
+        let uploads = storage::base(doorway.local_addr()?);
+        let local = Local::open(&state, local::Options::default(), Arc::new(SystemClock), Arc::new(OsEntropy))?;
+        local.directory.seed(&TENANTS.map(|(id, name)| TenantRecord::new(id, name))).await?;
+        for (tenant, _) in TENANTS {
+            std::fs::create_dir_all(state.join("uploads").join(tenant))?;
+        }
+        let limit = pool::Settings::default().max_file;
+        let door = tokio::spawn(storage::serve(doorway, local.clone(), uploads.clone(), limit));
+
+        let host = Host::start(self.options(&state, &jwks, &uploads, &local)?).await?;
+        banner::show(&host, &state, &issuer)?;
+        tokio::select! {
+            reason = host.stopped() => {
+                host.stop().await;
+                return Err(reason.into());
+            }
+            asked = asked_to_stop() => asked?,
+        }
+        show::line("stopping");
+        host.stop().await;
+        door.abort();
+        Ok(())
+    }
+
+    fn options(&self, state: &Path, jwks: &Path, uploads: &str, local: &Local) -> Result<Options, Fault> {
+        let root = match &self.root {
+            Some(root) => root.clone(),
+            None if Path::new("host.json").exists() => PathBuf::from("."),
+            None => {
+                let built_in = state.join("app");
+                stage::layout(&built_in)?;
+                built_in
+            }
+        };
+        let nested = root.join("functions");
+        let mut options = Options::new(&root);
+        options.functions = if nested.is_dir() { nested } else { root };
+        options.executable = Some(std::env::current_exe()?);
+        options.env = environment(state, jwks, uploads);
+        options.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        options.strict = self.strict;
+        options.queues = Arc::new(Queues(local.queue.clone()));
+        options.blobs = Arc::new(FolderBlobs::new(state));
+        options.state = state.join("host");
+        let verbose = self.verbose;
+        options.events = Arc::new(move |event| banner::event(&event, verbose));
+        Ok(options)
+    }
+}
+
+/// What the handler is told: what is set here, and what `dev` decides.
+fn environment(state: &Path, jwks: &Path, uploads: &str) -> Vec<(String, String)> {
+    let mut settings = Config::set_in_environment();
+    let ours = [
+        ("POOL_BACKEND", "local".to_owned()),
+        ("POOL_STATE", state.display().to_string()),
+        ("POOL_HOST_STDIN", "1".to_owned()),
+        ("LOCAL_STORAGE_URL", uploads.to_owned()),
+        ("STORAGE_ACCOUNT_URL", uploads.to_owned()),
+        ("JWT_ISSUER", DEV_ISSUER.to_owned()),
+        ("JWT_AUDIENCE", DEV_AUDIENCE.to_owned()),
+        ("JWT_JWKS_FILE", jwks.display().to_string()),
+        // A queue on this disk costs nothing to ask, and nobody likes to wait.
+        ("AzureFunctionsJobHost__extensions__queues__maxPollingInterval", "00:00:00.1000000".to_owned()),
+    ];
+    settings.extend(ours.map(|(name, value)| (name.to_owned(), value)));
+    settings.into_iter().collect()
+}
+
+async fn asked_to_stop() -> Result<(), Fault> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        asked = tokio::signal::ctrl_c() => asked?,
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,276 @@
+//! Settings: a pure function of strings, that tells all faults at once.
+
+use pool::{FieldType, Settings};
+use std::{collections::BTreeMap, path::PathBuf};
+
+/// The issuer of tokens on a developer's machine. Refused in Azure.
+pub const DEV_ISSUER: &str = "https://dev.pooled-agents.invalid/";
+/// The audience of tokens on a developer's machine.
+pub const DEV_AUDIENCE: &str = "api://pooled-agents-dev";
+
+/// A setting: its name, its value when it is not set, what it means.
+pub struct Setting {
+    /// The name of the environment variable.
+    pub name: &'static str,
+    /// What it is when it is not set.
+    pub default: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+const fn setting(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting { name, default, meaning }
+}
+
+/// Every setting. `local.settings.json.example` says the same, and a test holds it to that.
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = &[
+    setting("POOL_BACKEND", "local", "Where data is kept. `local`: files on this machine (refused in Azure)."),
+    setting("POOL_STATE", ".pooled", "The folder of the local backend."),
+    setting("LOCAL_STORAGE_URL", "", "Where the local backend's upload links point to; `dev` sets it. Empty: no links."),
+    setting("STORAGE_ACCOUNT_URL", "", "The storage account whose events are believed, as a URL. Empty: any."),
+    setting("JWT_ISSUER", "", "The exact `iss` of the tokens that are believed."),
+    setting("JWT_AUDIENCE", "", "The `aud` that is this service's."),
+    setting("JWT_JWKS_FILE", "", "A file with the issuer's JWK Set."),
+    setting("JWT_TENANT_CLAIM", "extension_tenantId", "The claim that names the tenant."),
+    setting("RECORD_COLLECTIONS", "threads,events,items", "The collections of `cosmos/{collection}`, with commas between."),
+    setting("SEARCH_FIELDS", "category:text,source:text,language:text,url:text,year:number", "Fields that search documents may carry: `name:text`, `name:number` or `name:bool`, with commas between."),
+    setting("MODELS", "", "The models that agents may name, with commas between. Empty: any."),
+    setting("MODEL_ENDPOINT", "", "An OpenAI-compatible endpoint, up to `/v1`. Empty: the offline model, `extractive`."),
+    setting("MODEL_NAME", "", "The model that agents use who name none."),
+    setting("MODEL_API_KEY", "", "The endpoint's key, if it wants one."),
+    setting("EMBEDDING_MODEL", "", "The endpoint's embedding model. Empty: search by words alone."),
+    setting("EMBEDDING_DIMENSIONS", "1536", "The length of its vectors."),
+    setting("MAX_FILE_BYTES", "104857600", "The largest file that may be uploaded."),
+    setting("CORS_ORIGINS", "", "Origins that browsers may call from: exact, with commas between."),
+    setting("LOG_LEVEL", "info", "What is logged: `error`, `warn`, `info`, `debug`, or a filter such as `info,pool=debug`."),
+];
+
+/// Variables that the platform sets, and we read.
+const PLATFORM: [&str; 3] = ["FUNCTIONS_CUSTOMHANDLER_PORT", "WEBSITE_INSTANCE_ID", "POOL_HOST_STDIN"];
+
+/// What the service is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The port that the Functions host wants us on.
+    pub port: u16,
+    /// The folder of the local backend.
+    pub state: PathBuf,
+    /// Where upload links point to.
+    pub storage_url: Option<String>,
+    /// The authority of the storage account's URLs.
+    pub storage_host: Option<String>,
+    /// The issuer of tokens.
+    pub issuer: String,
+    /// Our audience.
+    pub audience: String,
+    /// The issuer's keys.
+    pub jwks_file: PathBuf,
+    /// The claim that names the tenant.
+    pub tenant_claim: String,
+    /// The model's endpoint.
+    pub model: Option<ModelConfig>,
+    /// Origins that browsers may call from.
+    pub cors: Vec<String>,
+    /// What is logged.
+    pub log: String,
+    /// The host closes our standard input when it dies, and wants us to die with it.
+    pub dies_with_stdin: bool,
+    /// What an operator decides for all tenants.
+    pub settings: Settings,
+}
+
+/// An OpenAI-compatible endpoint.
+#[derive(Clone)]
+pub struct ModelConfig {
+    /// Up to `/v1`.
+    pub endpoint: String,
+    /// The model of agents that name none.
+    pub name: String,
+    /// Its key.
+    pub key: Option<String>,
+    /// The embedding model and the length of its vectors.
+    pub embedding: Option<(String, usize)>,
+}
+
+impl std::fmt::Debug for ModelConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ModelConfig").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// Reads the settings through `get`.
+    ///
+    /// # Errors
+    /// Every fault, a line each, with the setting's name and the rule.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
+        let mut faults = Vec::new();
+        let text = |name: &'static str| {
+            let default = SETTINGS.iter().find(|known| known.name == name).map_or("", |known| known.default);
+            get(name).filter(|value| !value.is_empty()).unwrap_or_else(|| default.to_owned())
+        };
+        let optional = |name: &'static str| Some(text(name)).filter(|value| !value.is_empty());
+        let [port, in_azure, stdin] = PLATFORM.map(&get);
+        let in_azure = in_azure.is_some();
+        let port = port.as_deref().unwrap_or_default().parse().unwrap_or_else(|_| {
+            faults.push("FUNCTIONS_CUSTOMHANDLER_PORT must be a port: the Functions host sets it".into());
+            0
+        });
+        match text("POOL_BACKEND").as_str() {
+            "local" if in_azure => faults.push("POOL_BACKEND must not be `local` in Azure: an instance's disk is not kept".into()),
+            "local" => {}
+            other => faults.push(format!("POOL_BACKEND must be `local`, not `{other}`")),
+        }
+        for name in ["JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE"] {
+            if text(name).is_empty() {
+                faults.push(format!("{name} is needed"));
+            }
+        }
+        if in_azure && text("JWT_ISSUER") == DEV_ISSUER {
+            faults.push("JWT_ISSUER must not be the development issuer in Azure: anyone who has its key could be anyone".into());
+        }
+        let storage_host = optional("STORAGE_ACCOUNT_URL").and_then(|text| match url::Url::parse(&text) {
+            Ok(url) if url.has_host() => {
+                Some(url.port().map_or_else(|| url.host_str().unwrap_or_default().to_owned(), |port| format!("{}:{port}", url.host_str().unwrap_or_default())))
+            }
+            _ => {
+                faults.push("STORAGE_ACCOUNT_URL must be a URL: https://account.blob.core.windows.net".into());
+                None
+            }
+        });
+        let mut number = |name: &'static str| {
+            text(name).parse().unwrap_or_else(|_| {
+                faults.push(format!("{name} must be a whole number"));
+                0
+            })
+        };
+        let (max_file, dimensions) = (number("MAX_FILE_BYTES"), number("EMBEDDING_DIMENSIONS") as usize);
+        let search_fields = search_fields(&text("SEARCH_FIELDS"), &mut faults);
+        let model = optional("MODEL_ENDPOINT").map(|endpoint| {
+            if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
+                faults.push("MODEL_ENDPOINT must be a URL: http://127.0.0.1:11434/v1".into());
+            }
+            if text("MODEL_NAME").is_empty() {
+                faults.push("MODEL_NAME is needed beside MODEL_ENDPOINT".into());
+            }
+            ModelConfig {
+                endpoint,
+                name: text("MODEL_NAME"),
+                key: optional("MODEL_API_KEY"),
+                embedding: optional("EMBEDDING_MODEL").map(|name| (name, dimensions)),
+            }
+        });
+        let cors = words(&text("CORS_ORIGINS"));
+        if cors.iter().any(|origin| origin == "*" || origin == "null") {
+            faults.push("CORS_ORIGINS must be exact origins: neither `*` nor `null`".into());
+        }
+        let settings =
+            Settings { collections: words(&text("RECORD_COLLECTIONS")), search_fields, models: words(&text("MODELS")), max_file };
+        let config = Self {
+            port,
+            state: text("POOL_STATE").into(),
+            storage_url: optional("LOCAL_STORAGE_URL"),
+            storage_host,
+            issuer: text("JWT_ISSUER"),
+            audience: text("JWT_AUDIENCE"),
+            jwks_file: text("JWT_JWKS_FILE").into(),
+            tenant_claim: text("JWT_TENANT_CLAIM"),
+            model,
+            cors,
+            log: text("LOG_LEVEL"),
+            dies_with_stdin: stdin.is_some(),
+            settings,
+        };
+        if faults.is_empty() { Ok(config) } else { Err(faults) }
+    }
+
+    /// Reads the settings from the process's environment.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
+    pub fn from_environment() -> Result<Self, Vec<String>> {
+        Self::read(|name| std::env::var(name).ok())
+    }
+
+    /// The settings that are set in the process's environment, to be handed to a child.
+    #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
+    pub fn set_in_environment() -> BTreeMap<String, String> {
+        let value = |setting: &Setting| Some((setting.name.to_owned(), std::env::var(setting.name).ok()?));
+        SETTINGS.iter().filter_map(value).collect()
+    }
+
+    /// Whether the Functions host started this process.
+    #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
+    pub fn started_by_host() -> bool {
+        std::env::var(PLATFORM[0]).is_ok()
+    }
+
+    /// Whether this process runs in Azure.
+    #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
+    pub fn in_azure() -> bool {
+        std::env::var(PLATFORM[1]).is_ok()
+    }
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+fn search_fields(text: &str, faults: &mut Vec<String>) -> BTreeMap<String, FieldType> {
+    let mut fields = BTreeMap::new();
+    for word in words(text) {
+        let field = word.split_once(':').and_then(|(name, kind)| {
+            let kind = match kind {
+                "text" => FieldType::Text,
+                "number" => FieldType::Number,
+                "bool" => FieldType::Bool,
+                _ => return None,
+            };
+            let legal = !["id", "content", "title"].contains(&name) && !name.contains('.');
+            pool::filter::FieldPath::parse(name).filter(|_| legal).map(|_| (name.to_owned(), kind))
+        });
+        match field {
+            Some((name, kind)) => drop(fields.insert(name, kind)),
+            None => faults.push(format!("SEARCH_FIELDS: `{word}` must be a name and `text`, `number` or `bool`")),
+        }
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(set: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+        let good = [("FUNCTIONS_CUSTOMHANDLER_PORT", "80"), ("JWT_ISSUER", "i"), ("JWT_AUDIENCE", "a"), ("JWT_JWKS_FILE", "f")];
+        let all: BTreeMap<_, _> = good.iter().chain(set).copied().collect();
+        Config::read(|name| all.get(name).map(|value| (*value).to_owned()))
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once() {
+        let faults = Config::read(|name| (name == "SEARCH_FIELDS").then(|| "a:b,id:text".to_owned())).unwrap_err();
+        assert_eq!(faults.len(), 6, "{faults:?}");
+    }
+
+    #[test]
+    fn what_is_for_developers_is_refused_in_azure() {
+        assert!(read(&[]).is_ok());
+        assert!(read(&[("JWT_ISSUER", DEV_ISSUER)]).is_ok());
+        let faults = read(&[("JWT_ISSUER", DEV_ISSUER), ("WEBSITE_INSTANCE_ID", "x")]).unwrap_err();
+        assert!(faults.iter().any(|f| f.contains("POOL_BACKEND")) && faults.iter().any(|f| f.contains("JWT_ISSUER")), "{faults:?}");
+    }
+
+    #[test]
+    fn defaults_are_the_pools_own() {
+        let config = read(&[]).unwrap();
+        let pool = Settings::default();
+        assert_eq!(config.settings.collections, pool.collections);
+        assert_eq!(config.settings.search_fields, pool.search_fields);
+        assert_eq!(config.settings.max_file, pool.max_file);
+        assert_eq!(read(&[("STORAGE_ACCOUNT_URL", "https://a.blob.core.windows.net/")]).unwrap().storage_host.as_deref(), Some("a.blob.core.windows.net"));
+        assert!(read(&[("CORS_ORIGINS", "*")]).is_err());
+    }
+}

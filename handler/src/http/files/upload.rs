@@ -1,0 +1,109 @@
+//! Bytes on their way in: streamed, never whole in memory.
+
+use crate::{
+    answer,
+    call::{Call, TENANT_NAMES},
+};
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Multipart, Request, multipart::Field},
+    http::header,
+    response::Response,
+};
+use futures::StreamExt;
+use pool::{
+    Error, Metadata, Scope, Versioned,
+    files::{File, NewFile},
+};
+use tokio::sync::mpsc;
+
+/// The longest part that is not the file, in bytes.
+const MAX_TEXT: usize = 16 * 1024;
+
+/// The body is the file.
+pub(super) async fn raw(call: Call, filename: String) -> Result<Response, Error> {
+    let content_type = call.parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    // What curl sends when it is told nothing says nothing of the file.
+    let content_type = content_type.filter(|value| *value != "application/x-www-form-urlencoded").map(str::to_owned);
+    let new = NewFile { filename, content_type, metadata: Metadata::new() };
+    let body = call.body.into_data_stream().map(|chunk| chunk.map_err(std::io::Error::other)).boxed();
+    answer::one(&call.scope.files().upload(new, body).await?)
+}
+
+/// One part is the file, `file`; parts before it may be `filename`, `content_type` and `metadata` (a JSON object).
+pub(super) async fn multipart(call: Call) -> Result<Response, Error> {
+    let malformed = || Error::invalid("", "the multipart body is malformed");
+    let request = Request::from_parts(call.parts, call.body);
+    let mut form = Multipart::from_request(request, &()).await.map_err(|_| malformed())?;
+    let mut new = NewFile { filename: String::new(), content_type: None, metadata: Metadata::new() };
+    let mut stored: Option<Versioned<File>> = None;
+    while let Some(part) = form.next_field().await.map_err(|_| malformed())? {
+        let name = part.name().unwrap_or_default().to_owned();
+        match name.as_str() {
+            tenant if TENANT_NAMES.contains(&tenant) => {
+                call.scope.named(&text(part).await?, "multipart")?;
+                return Err(Error::invalid(format!("/{name}"), "is not a part of this form"));
+            }
+            _ if stored.is_some() => return Err(late(&call.scope, stored, &name).await),
+            "filename" => new.filename = text(part).await?,
+            "content_type" => new.content_type = Some(text(part).await?),
+            "metadata" => {
+                new.metadata = serde_json::from_str(&text(part).await?)
+                    .map_err(|_| Error::invalid("/metadata", "must be a JSON object of strings"))?;
+            }
+            "file" => {
+                if new.filename.is_empty() {
+                    new.filename = part.file_name().unwrap_or_default().to_owned();
+                }
+                new.content_type = new.content_type.or_else(|| part.content_type().map(str::to_owned));
+                stored = Some(store(&call.scope, new.clone(), part).await?);
+            }
+            _ => return Err(Error::invalid(format!("/{name}"), "is not a part of this form: file, filename, content_type, metadata")),
+        }
+    }
+    let stored = stored.ok_or_else(|| Error::invalid("/file", "is needed: the file's bytes"))?;
+    answer::one(&stored)
+}
+
+/// A part after the file came too late to be heeded; what was stored is taken back.
+async fn late(scope: &Scope, stored: Option<Versioned<File>>, name: &str) -> Error {
+    if let Some(file) = stored
+        && let Err(fault) = scope.files().delete(&file.value.id, None).await
+    {
+        return fault;
+    }
+    Error::invalid(format!("/{}", name.chars().take(64).collect::<String>()), "must come before the part `file`")
+}
+
+/// Passes the part on as it comes: the form lends it, and the store wants to own what it reads.
+async fn store(scope: &Scope, new: NewFile, mut part: Field<'_>) -> Result<Versioned<File>, Error> {
+    let (sender, receiver) = mpsc::channel::<std::io::Result<Bytes>>(2);
+    let body = futures::stream::unfold(receiver, |mut from| async { from.recv().await.map(|chunk| (chunk, from)) });
+    let feed = async move {
+        loop {
+            let chunk = match part.chunk().await {
+                Ok(Some(chunk)) => Ok(chunk),
+                Ok(None) => return,
+                Err(fault) => Err(std::io::Error::other(fault)),
+            };
+            let broken = chunk.is_err();
+            if sender.send(chunk).await.is_err() || broken {
+                return;
+            }
+        }
+    };
+    let files = scope.files();
+    tokio::join!(files.upload(new, body.boxed()), feed).0
+}
+
+async fn text(mut part: Field<'_>) -> Result<String, Error> {
+    let mut bytes = Vec::new();
+    let broken = |_| Error::invalid("", "the multipart body is malformed");
+    while let Some(chunk) = part.chunk().await.map_err(broken)? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > MAX_TEXT {
+            return Err(Error::TooLarge { limit: MAX_TEXT as u64 });
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| Error::invalid("", "a part is not UTF-8"))
+}

@@ -1,0 +1,86 @@
+//! `threads/{thread_id}/runs`.
+
+use crate::{answer, call::Call, events};
+use axum::{http::StatusCode, response::Response};
+use pool::{
+    Error, Scope,
+    runs::{NewRun, Run, ToolOutputs},
+};
+
+pub(crate) async fn create(mut call: Call) -> Result<Response, Error> {
+    let new: NewRun = call.json().await?;
+    let (stream, thread) = (new.stream, call.param("thread_id").to_owned());
+    let run = call.scope.runs().create(&thread, new, stream).await?;
+    if stream {
+        return Ok(driven(call.scope, run.value, None));
+    }
+    answer::tagged(StatusCode::OK, &run.value, &run.etag)
+}
+
+pub(crate) async fn list(call: Call) -> Result<Response, Error> {
+    let page = call.scope.runs().list(call.param("thread_id"), &call.page()?).await?;
+    answer::list(&page, call.parts.uri.query())
+}
+
+pub(crate) async fn get(call: Call) -> Result<Response, Error> {
+    call.query(&[])?;
+    answer::one(&call.scope.runs().get(call.param("thread_id"), call.param("run_id")).await?)
+}
+
+pub(crate) async fn cancel(call: Call) -> Result<Response, Error> {
+    answer::one(&call.scope.runs().cancel(call.param("thread_id"), call.param("run_id")).await?)
+}
+
+pub(crate) async fn submit(mut call: Call) -> Result<Response, Error> {
+    let outputs: ToolOutputs = call.json().await?;
+    let (stream, thread) = (outputs.stream, call.param("thread_id").to_owned());
+    let after = match stream {
+        true => last_event(&call.scope, &thread, call.param("run_id")).await?,
+        false => None,
+    };
+    let run = call.scope.runs().submit(&thread, call.param("run_id"), outputs, stream).await?;
+    if stream {
+        return Ok(driven(call.scope, run.value, after));
+    }
+    answer::one(&run)
+}
+
+pub(crate) async fn steps(call: Call) -> Result<Response, Error> {
+    let page = call.scope.runs().steps(call.param("thread_id"), call.param("run_id"), &call.page()?).await?;
+    answer::list(&page, call.parts.uri.query())
+}
+
+/// Server-sent events, from the one after `Last-Event-ID`; also after the process was restarted.
+pub(crate) async fn events(call: Call) -> Result<Response, Error> {
+    call.query(&[])?;
+    let after = match call.parts.headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default()) {
+        None | Some("") => None,
+        Some(id) => Some(id.parse().map_err(|_| Error::invalid("Last-Event-ID", "must be the id of an event"))?),
+    };
+    let (thread, run) = (call.param("thread_id").to_owned(), call.param("run_id").to_owned());
+    call.scope.runs().get(&thread, &run).await?;
+    Ok(events::follow(call.scope, thread, run, after))
+}
+
+/// Drives a run here and now, and follows it. The run goes on when the client leaves.
+fn driven(scope: Scope, run: Run, after: Option<u64>) -> Response {
+    let driver = scope.clone();
+    let id = run.id.clone();
+    tokio::spawn(async move {
+        if let Err(fault) = driver.runs().drive(&id).await {
+            tracing::warn!(run = id, error = %crate::problem::chain(&fault), "the queue will drive the run");
+        }
+    });
+    events::follow(scope, run.thread_id, run.id, after)
+}
+
+async fn last_event(scope: &Scope, thread: &str, run: &str) -> Result<Option<u64>, Error> {
+    let mut last = None;
+    loop {
+        let (events, ended) = scope.runs().events(thread, run, last).await?;
+        last = events.last().map(|event| event.seq).or(last);
+        if ended || events.is_empty() {
+            return Ok(last);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! `Idempotency-Key`: the first answer to a POST is given again.
+
+use crate::call::{Call, MAX_JSON, read};
+use axum::{
+    body::{Body, to_bytes},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::Response,
+};
+use futures::{StreamExt, future::BoxFuture};
+use pool::{
+    Error,
+    idempotency::{Answer, Begun},
+};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The header.
+pub(crate) const KEY: &str = "idempotency-key";
+/// The longest answer that is kept, in bytes.
+const MAX_ANSWER: usize = 2 * 1024 * 1024;
+
+type Run = fn(Call) -> BoxFuture<'static, Result<Response, Error>>;
+
+/// Answers a request that has a key. With `streams`, its body is hashed as it goes by, for it may be large.
+pub(crate) async fn answer(mut call: Call, function: &'static str, streams: bool, run: Run) -> Result<Response, Error> {
+    let key = call.parts.headers.get(KEY).and_then(|key| key.to_str().ok()).unwrap_or_default().to_owned();
+    if !(1..=255).contains(&key.len()) || call.parts.headers.get_all(KEY).iter().count() > 1 {
+        return Err(Error::invalid("Idempotency-Key", "must be one value of 1 to 255 visible characters"));
+    }
+    let mut request = blake3::Hasher::new();
+    request.update(call.parts.uri.to_string().as_bytes());
+    if !streams {
+        let body = read(std::mem::take(&mut call.body), MAX_JSON).await?;
+        request.update(&body);
+        call.body = Body::from(body);
+    }
+    let scope = call.scope.clone();
+    let begun = scope.idempotency().begin(&key, function, request.finalize().to_hex().as_str()).await?;
+    let (scope, ticket) = match begun {
+        Begun::Replay(answer) => return replay(call, answer).await,
+        Begun::Go(scope, ticket) => (scope, ticket),
+    };
+    let hash = streams.then(|| hashed(&mut call));
+    let idempotency = scope.clone();
+    call.scope = scope;
+    let (response, kept) = match run(call).await {
+        Ok(response) if is_events(&response) => (Ok(response), None),
+        Ok(response) => {
+            let (response, answer) = keep(response, hash).await?;
+            (Ok(response), Some(answer))
+        }
+        Err(fault) => (Err(fault), None),
+    };
+    idempotency.idempotency().end(ticket, kept).await?;
+    response
+}
+
+/// The first answer once more, if the body, where it was not compared before, is the same one.
+async fn replay(mut call: Call, answer: Answer) -> Result<Response, Error> {
+    if let Some(expected) = &answer.body_hash {
+        let hash = hashed(&mut call);
+        let mut body = call.body.into_data_stream();
+        while let Some(chunk) = body.next().await {
+            chunk.map_err(|_| Error::invalid("", "the body broke off"))?;
+        }
+        if digest(&hash) != *expected {
+            return Err(Error::KeyReused);
+        }
+    }
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    for (name, value) in answer.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
+    Ok(response)
+}
+
+async fn keep(response: Response, hash: Option<Hash>) -> Result<(Response, Answer), Error> {
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, MAX_ANSWER).await.map_err(|fault| Error::Internal(Box::new(fault)))?;
+    let ours = [header::CONTENT_TYPE, header::ETAG, header::LINK];
+    let header = |name: &HeaderName| {
+        let value = parts.headers.get(name)?.to_str().ok()?;
+        Some((name.as_str().to_owned(), value.to_owned()))
+    };
+    let answer = Answer {
+        status: parts.status.as_u16(),
+        headers: ours.iter().filter_map(header).collect(),
+        body: String::from_utf8_lossy(&body).into_owned(),
+        body_hash: hash.map(|hash| digest(&hash)),
+    };
+    Ok((Response::from_parts(parts, Body::from(body)), answer))
+}
+
+type Hash = Arc<Mutex<blake3::Hasher>>;
+
+/// Has the body hashed as it is read.
+fn hashed(call: &mut Call) -> Hash {
+    let hash = Hash::default();
+    let feed = hash.clone();
+    let body = std::mem::take(&mut call.body).into_data_stream().map(move |chunk| {
+        if let Ok(chunk) = &chunk {
+            feed.lock().unwrap_or_else(PoisonError::into_inner).update(chunk);
+        }
+        chunk
+    });
+    call.body = Body::from_stream(body);
+    hash
+}
+
+fn digest(hash: &Hash) -> String {
+    hash.lock().unwrap_or_else(PoisonError::into_inner).finalize().to_hex().to_string()
+}
+
+fn is_events(response: &Response) -> bool {
+    response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == "text/event-stream")
+}

@@ -1,0 +1,22 @@
+//! The custom handler: every function of the service, behind the Azure Functions host.
+
+pub mod app;
+pub mod call;
+pub mod cli;
+pub mod config;
+pub mod extraction;
+pub mod functions;
+pub mod invocation;
+pub mod log;
+pub mod manifest;
+pub mod openapi;
+pub mod problem;
+pub mod route;
+pub mod serve;
+
+mod answer;
+mod events;
+mod http;
+mod idempotent;
+mod shell;
+mod triggers;

@@ -1,0 +1,72 @@
+//! What is round every request: its id, the headers that every answer carries, its line in the log.
+
+use axum::{
+    extract::Request,
+    http::{HeaderValue, header},
+    response::Response,
+};
+use pool::{TenantId, ports::Ports};
+use std::time::Instant;
+
+const HEADERS: [(header::HeaderName, &str); 6] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'self'"),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_XSS_PROTECTION, "0"),
+];
+
+/// What is known of a request that goes on.
+pub(crate) struct Seen {
+    /// Its id: the client's, if it is a decent one.
+    pub(crate) request_id: String,
+    /// The function that it is for.
+    pub(crate) function: &'static str,
+    /// Whose it is, once that is known.
+    pub(crate) tenant: Option<TenantId>,
+    method: axum::http::Method,
+    began: Instant,
+}
+
+impl Seen {
+    /// A request that has come in.
+    pub(crate) fn new(request: &Request, ports: &Ports) -> Self {
+        let given = request.headers().get("x-request-id").and_then(|value| value.to_str().ok());
+        let decent = |id: &&str| (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let request_id = given.filter(decent).map_or_else(|| fresh(ports), str::to_owned);
+        let method = request.method().clone();
+        Self { request_id, function: "_none", tenant: None, method, began: Instant::now() }
+    }
+}
+
+fn fresh(ports: &Ports) -> String {
+    let mut bytes = [0; 16];
+    ports.entropy.fill(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Puts the headers on, and writes the line: no path, no query, no body, no token.
+pub(crate) fn close(mut response: Response, origin: Option<HeaderValue>, seen: Seen) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in &HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Ok(id) = HeaderValue::try_from(&seen.request_id) {
+        headers.insert("x-request-id", id);
+    }
+    if let Some(origin) = origin {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.append(header::VARY, HeaderValue::from_static("origin"));
+    }
+    tracing::info!(
+        target: "access",
+        request_id = seen.request_id,
+        function = seen.function,
+        method = seen.method.as_str(),
+        tenant = seen.tenant.as_ref().map_or("_none", TenantId::as_str),
+        status = response.status().as_u16(),
+        micros = seen.began.elapsed().as_micros() as u64,
+    );
+    response
+}

@@ -1,0 +1,66 @@
+//! Files that came, changed or went.
+
+use super::event_grid;
+use crate::{app::App, invocation::Invocation};
+use futures::StreamExt;
+use pool::{Error, Operation, Owned};
+use std::sync::Arc;
+
+/// Deliveries after which a file is given up: `maxDequeueCount` of `host.json`.
+const LAST_TRY: u32 = 5;
+
+/// Door 3: the folder says whose the file is.
+pub(crate) async fn ingest_blob(app: Arc<App>, invocation: Invocation) -> Result<(), Error> {
+    let needed = |name: &'static str| invocation.metadata(name).ok_or_else(|| Error::invalid(name, "is needed"));
+    let (tenant, name) = (needed("tenant")?, needed("name")?);
+    let scope = match app.doors.claim(Owned::DropFolder(&tenant)).await {
+        Err(Error::NotFound | Error::Forbidden(_)) => {
+            tracing::warn!("a file in the folder of no tenant that is served: it is left where it is");
+            return Ok(());
+        }
+        scope => scope?,
+    };
+    let bytes = invocation.bytes()?;
+    let body = futures::stream::once(async { Ok(bytes.into()) }).boxed();
+    match scope.files().take_in(&name, None, body).await {
+        Err(Error::Invalid(faults)) => {
+            let rule = faults.first().map(|fault| fault.message.clone()).unwrap_or_default();
+            tracing::warn!(tenant = %scope.tenant(), rule, "a file in the drop folder breaks a rule");
+            Ok(())
+        }
+        stored => stored.map(drop),
+    }
+}
+
+/// Door 3: the container says whose the blob is. Whether it came or went is looked up, not believed.
+pub(crate) async fn ingest_event(app: Arc<App>, invocation: Invocation) -> Result<(), Error> {
+    let event = match event_grid::read(&invocation.message()?, app.storage_host.as_deref()) {
+        Ok(event) => event,
+        Err(why) => {
+            pool::SecurityEvent::ForeignContainer.raise(None, why);
+            return Ok(());
+        }
+    };
+    let scope = match app.doors.claim(Owned::Container(&event.container)).await {
+        Err(Error::NotFound | Error::Forbidden(_)) => return Ok(()),
+        scope => scope?,
+    };
+    match event.blob.strip_prefix("files/") {
+        Some(id) => scope.files().changed(id).await,
+        None => tracing::info!(tenant = %scope.tenant(), "an event of a blob that is not ours"),
+    }
+    Ok(())
+}
+
+/// Door 2: our own job.
+pub(crate) async fn ingest_document(app: Arc<App>, invocation: Invocation) -> Result<(), Error> {
+    let Some((scope, job)) = super::open(&app, &invocation.message()?, Operation::Ingest).await? else { return Ok(()) };
+    let files = scope.files();
+    match files.ingest(&job.target).await {
+        Err(fault) if invocation.dequeue_count() >= LAST_TRY => {
+            files.give_up(&job.target).await?;
+            Err(fault)
+        }
+        done => done,
+    }
+}
