@@ -32,7 +32,11 @@ pub(crate) fn one<T: Serialize>(thing: &Versioned<T>) -> Result<Response, Error>
 ///
 /// # Errors
 /// As [`json`].
-pub(crate) fn tagged<T: Serialize + ?Sized>(status: StatusCode, thing: &T, etag: &Etag) -> Result<Response, Error> {
+pub(crate) fn tagged<T: Serialize + ?Sized>(
+    status: StatusCode,
+    thing: &T,
+    etag: &Etag,
+) -> Result<Response, Error> {
     let mut response = json(status, thing)?;
     if let Ok(etag) = HeaderValue::try_from(format!("\"{}\"", etag.0)) {
         response.headers_mut().insert(header::ETAG, etag);

@@ -20,6 +20,7 @@ use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
+use tracing::Instrument;
 
 /// How long a request may take that does not stream.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -48,7 +49,9 @@ impl App {
     pub async fn answer(self: Arc<Self>, request: Request) -> Response {
         let mut seen = Seen::new(&request, self.doors.ports());
         let origin = request.headers().get(header::ORIGIN).cloned();
-        let answered = AssertUnwindSafe(self.clone().dispatch(request, &mut seen)).catch_unwind().await;
+        let span = seen.span.clone();
+        let dispatched = self.clone().dispatch(request, &mut seen).instrument(span);
+        let answered = AssertUnwindSafe(dispatched).catch_unwind().await;
         let response = match answered {
             Ok(Ok(response)) => response,
             Ok(Err(fault)) => problem::response(&fault, &seen.request_id),
@@ -78,7 +81,12 @@ impl App {
         Err(Error::NotFound)
     }
 
-    async fn call(self: Arc<Self>, matched: route::Matched, request: Request, seen: &mut Seen) -> Result<Response, Error> {
+    async fn call(
+        self: Arc<Self>,
+        matched: route::Matched,
+        request: Request,
+        seen: &mut Seen,
+    ) -> Result<Response, Error> {
         let Trigger::Http(http) = &matched.function.trigger else { return Err(Error::NotFound) };
         let (permission, run) = match &http.access {
             Access::Public(run) => return run(self).await,
@@ -88,7 +96,7 @@ impl App {
         let authorization: Vec<&[u8]> = values(&parts.headers, "authorization");
         let presented: Vec<&[u8]> = values(&parts.headers, "x-tenant-id");
         let scope = self.doors.authenticate(&authorization, &presented).await?;
-        seen.tenant = Some(scope.tenant().clone());
+        seen.belongs_to(scope.tenant());
         for name in TENANT_NAMES {
             if let Some(cookie) = cookie(&parts.headers, name) {
                 scope.named(cookie, "cookie")?;
@@ -97,6 +105,8 @@ impl App {
         scope.permit(permission)?;
         let patience = if matches!(http.takes, Takes::File(_)) { UPLOAD_PATIENCE } else { PATIENCE };
         let call = Call { app: self, scope, params: matched.params, parts, body };
+        // Here, and not only where a function reads its query: one that reads none must not pass over a tenant's name.
+        call.query(http.query)?;
         let answered = async {
             if call.parts.method == Method::POST && call.parts.headers.contains_key(idempotent::KEY) {
                 let streams = matches!(http.takes, Takes::File(_));
@@ -107,9 +117,9 @@ impl App {
         };
         match http.gives {
             Gives::Bytes | Gives::Events => answered.await,
-            _ => tokio::time::timeout(patience, answered).await.unwrap_or_else(|late| {
-                Err(Error::Unavailable(pool::ports::PortError::unavailable(late)))
-            }),
+            _ => tokio::time::timeout(patience, answered)
+                .await
+                .unwrap_or_else(|late| Err(Error::Unavailable(pool::ports::PortError::unavailable(late)))),
         }
     }
 

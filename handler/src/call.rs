@@ -42,7 +42,8 @@ impl Call {
     /// [`Error::UnsupportedMedia`], [`Error::TooLarge`], or [`Error::Invalid`] with the place and the rule.
     pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
         let value = self.value().await?;
-        serde_path_to_error::deserialize(value).map_err(|fault| Error::invalid(pointer(fault.path()), fault.inner().to_string()))
+        serde_path_to_error::deserialize(value)
+            .map_err(|fault| Error::invalid(pointer(fault.path()), fault.inner().to_string()))
     }
 
     /// The body as any JSON value, strictly.
@@ -70,7 +71,9 @@ impl Call {
     /// [`Error::Invalid`], or [`Error::Forbidden`] when one names another tenant.
     pub fn query(&self, known: &[&'static str]) -> Result<Query, Error> {
         let mut found = Vec::new();
-        for (name, value) in url::form_urlencoded::parse(self.parts.uri.query().unwrap_or_default().as_bytes()) {
+        for (name, value) in
+            url::form_urlencoded::parse(self.parts.uri.query().unwrap_or_default().as_bytes())
+        {
             if TENANT_NAMES.contains(&&*name) {
                 self.scope.named(&value, "query")?;
             }
@@ -110,7 +113,8 @@ impl Call {
         if text == "*" {
             return Ok(None);
         }
-        let tag = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).filter(|tag| !tag.contains('"'));
+        let tag =
+            text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).filter(|tag| !tag.contains('"'));
         let tag = tag.ok_or_else(|| Error::invalid("If-Match", "must be one quoted ETag, or *"))?;
         Ok(Some(Etag(tag.to_owned())))
     }
@@ -137,7 +141,8 @@ impl Query {
     pub fn number(&self, name: &str, range: std::ops::RangeInclusive<usize>) -> Result<Option<usize>, Error> {
         let Some(text) = self.get(name) else { return Ok(None) };
         let number = text.parse().ok().filter(|number| range.contains(number));
-        let rule = || Error::invalid(name, format!("must be a number from {} to {}", range.start(), range.end()));
+        let rule =
+            || Error::invalid(name, format!("must be a number from {} to {}", range.start(), range.end()));
         number.map(Some).ok_or_else(rule)
     }
 

@@ -118,7 +118,8 @@ impl Config {
             0
         });
         match text("POOL_BACKEND").as_str() {
-            "local" if in_azure => faults.push("POOL_BACKEND must not be `local` in Azure: an instance's disk is not kept".into()),
+            "local" if in_azure => faults
+                .push("POOL_BACKEND must not be `local` in Azure: an instance's disk is not kept".into()),
             "local" => {}
             other => faults.push(format!("POOL_BACKEND must be `local`, not `{other}`")),
         }
@@ -131,11 +132,13 @@ impl Config {
             faults.push("JWT_ISSUER must not be the development issuer in Azure: anyone who has its key could be anyone".into());
         }
         let storage_host = optional("STORAGE_ACCOUNT_URL").and_then(|text| match url::Url::parse(&text) {
-            Ok(url) if url.has_host() => {
-                Some(url.port().map_or_else(|| url.host_str().unwrap_or_default().to_owned(), |port| format!("{}:{port}", url.host_str().unwrap_or_default())))
-            }
+            Ok(url) if url.has_host() => Some(url.port().map_or_else(
+                || url.host_str().unwrap_or_default().to_owned(),
+                |port| format!("{}:{port}", url.host_str().unwrap_or_default()),
+            )),
             _ => {
-                faults.push("STORAGE_ACCOUNT_URL must be a URL: https://account.blob.core.windows.net".into());
+                faults
+                    .push("STORAGE_ACCOUNT_URL must be a URL: https://account.blob.core.windows.net".into());
                 None
             }
         });
@@ -165,8 +168,12 @@ impl Config {
         if cors.iter().any(|origin| origin == "*" || origin == "null") {
             faults.push("CORS_ORIGINS must be exact origins: neither `*` nor `null`".into());
         }
-        let settings =
-            Settings { collections: words(&text("RECORD_COLLECTIONS")), search_fields, models: words(&text("MODELS")), max_file };
+        let settings = Settings {
+            collections: words(&text("RECORD_COLLECTIONS")),
+            search_fields,
+            models: words(&text("MODELS")),
+            max_file,
+        };
         let config = Self {
             port,
             state: text("POOL_STATE").into(),
@@ -233,7 +240,9 @@ fn search_fields(text: &str, faults: &mut Vec<String>) -> BTreeMap<String, Field
         });
         match field {
             Some((name, kind)) => drop(fields.insert(name, kind)),
-            None => faults.push(format!("SEARCH_FIELDS: `{word}` must be a name and `text`, `number` or `bool`")),
+            None => {
+                faults.push(format!("SEARCH_FIELDS: `{word}` must be a name and `text`, `number` or `bool`"))
+            }
         }
     }
     fields
@@ -244,14 +253,20 @@ mod tests {
     use super::*;
 
     fn read(set: &[(&str, &str)]) -> Result<Config, Vec<String>> {
-        let good = [("FUNCTIONS_CUSTOMHANDLER_PORT", "80"), ("JWT_ISSUER", "i"), ("JWT_AUDIENCE", "a"), ("JWT_JWKS_FILE", "f")];
+        let good = [
+            ("FUNCTIONS_CUSTOMHANDLER_PORT", "80"),
+            ("JWT_ISSUER", "i"),
+            ("JWT_AUDIENCE", "a"),
+            ("JWT_JWKS_FILE", "f"),
+        ];
         let all: BTreeMap<_, _> = good.iter().chain(set).copied().collect();
         Config::read(|name| all.get(name).map(|value| (*value).to_owned()))
     }
 
     #[test]
     fn all_faults_are_told_at_once() {
-        let faults = Config::read(|name| (name == "SEARCH_FIELDS").then(|| "a:b,id:text".to_owned())).unwrap_err();
+        let faults =
+            Config::read(|name| (name == "SEARCH_FIELDS").then(|| "a:b,id:text".to_owned())).unwrap_err();
         assert_eq!(faults.len(), 6, "{faults:?}");
     }
 
@@ -260,7 +275,11 @@ mod tests {
         assert!(read(&[]).is_ok());
         assert!(read(&[("JWT_ISSUER", DEV_ISSUER)]).is_ok());
         let faults = read(&[("JWT_ISSUER", DEV_ISSUER), ("WEBSITE_INSTANCE_ID", "x")]).unwrap_err();
-        assert!(faults.iter().any(|f| f.contains("POOL_BACKEND")) && faults.iter().any(|f| f.contains("JWT_ISSUER")), "{faults:?}");
+        assert!(
+            faults.iter().any(|f| f.contains("POOL_BACKEND"))
+                && faults.iter().any(|f| f.contains("JWT_ISSUER")),
+            "{faults:?}"
+        );
     }
 
     #[test]
@@ -270,7 +289,13 @@ mod tests {
         assert_eq!(config.settings.collections, pool.collections);
         assert_eq!(config.settings.search_fields, pool.search_fields);
         assert_eq!(config.settings.max_file, pool.max_file);
-        assert_eq!(read(&[("STORAGE_ACCOUNT_URL", "https://a.blob.core.windows.net/")]).unwrap().storage_host.as_deref(), Some("a.blob.core.windows.net"));
+        assert_eq!(
+            read(&[("STORAGE_ACCOUNT_URL", "https://a.blob.core.windows.net/")])
+                .unwrap()
+                .storage_host
+                .as_deref(),
+            Some("a.blob.core.windows.net")
+        );
         assert!(read(&[("CORS_ORIGINS", "*")]).is_err());
     }
 }

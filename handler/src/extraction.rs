@@ -20,14 +20,21 @@ impl ChildExtractor {
 
 #[async_trait]
 impl Extractor for ChildExtractor {
-    async fn extract(&self, file_name: &str, content_type: &str, len: u64, body: ByteStream) -> PortResult<Extraction> {
+    async fn extract(
+        &self,
+        file_name: &str,
+        content_type: &str,
+        len: u64,
+        body: ByteStream,
+    ) -> PortResult<Extraction> {
         let input = tokio_util::io::StreamReader::new(body);
         match self.0.run(file_name, Some(content_type), len, input).await {
             Ok(found) => {
                 if !found.confined.limits || !found.confined.filter {
                     tracing::warn!(confined = ?found.confined, "the extraction child is not fully confined on this system");
                 }
-                let passage = |chunk: extract::Chunk| Passage { text: chunk.text, place: chunk.place.to_string() };
+                let passage =
+                    |chunk: extract::Chunk| Passage { text: chunk.text, place: chunk.place.to_string() };
                 Ok(Extraction::Text(Extracted {
                     kind: word(&found.kind),
                     title: found.title,

@@ -164,11 +164,18 @@ macro_rules! job {
         Function {
             name: $name,
             summary: $summary,
-            trigger: Trigger::$kind { $field: $value, run: |app, invocation| Box::pin($run(app, invocation)) },
+            trigger: Trigger::$kind {
+                $field: $value,
+                run: |app, invocation| Box::pin($run(app, invocation)),
+            },
         }
     };
 }
 
+use self::{
+    Gives::{Bytes, Events, Many, One, OneOrEvents},
+    Takes::Json,
+};
 use http::{agents, files, messages, records, runs, search, system, threads};
 use pool::{
     agents::{Agent, AgentChange, NewAgent},
@@ -179,7 +186,6 @@ use pool::{
     steps::Step,
     threads::{NewThread, Thread, ThreadChange},
 };
-use self::{Gives::{Bytes, Events, Many, One, OneOrEvents}, Takes::Json};
 
 type Any = serde_json::Value;
 const NOTHING: Takes = Takes::Nothing;
@@ -249,4 +255,3 @@ pub static FUNCTIONS: &[Function] = &[
 pub fn find(name: &str) -> Option<&'static Function> {
     FUNCTIONS.iter().find(|function| function.name == name)
 }
-

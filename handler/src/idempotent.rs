@@ -21,7 +21,12 @@ const MAX_ANSWER: usize = 2 * 1024 * 1024;
 type Run = fn(Call) -> BoxFuture<'static, Result<Response, Error>>;
 
 /// Answers a request that has a key. With `streams`, its body is hashed as it goes by, for it may be large.
-pub(crate) async fn answer(mut call: Call, function: &'static str, streams: bool, run: Run) -> Result<Response, Error> {
+pub(crate) async fn answer(
+    mut call: Call,
+    function: &'static str,
+    streams: bool,
+    run: Run,
+) -> Result<Response, Error> {
     let key = call.parts.headers.get(KEY).and_then(|key| key.to_str().ok()).unwrap_or_default().to_owned();
     if !(1..=255).contains(&key.len()) || call.parts.headers.get_all(KEY).iter().count() > 1 {
         return Err(Error::invalid("Idempotency-Key", "must be one value of 1 to 255 visible characters"));

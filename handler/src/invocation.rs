@@ -113,7 +113,15 @@ mod tests {
 
     #[test]
     fn what_is_no_envelope_is_refused() {
-        for body in ["", "null", "[]", "{}", r#"{"Data":{}}"#, r#"{"Data":{},"Metadata":1}"#, r#"{"Data":{},"Data":{},"Metadata":{}}"#] {
+        for body in [
+            "",
+            "null",
+            "[]",
+            "{}",
+            r#"{"Data":{}}"#,
+            r#"{"Data":{},"Metadata":1}"#,
+            r#"{"Data":{},"Data":{},"Metadata":{}}"#,
+        ] {
             assert!(Invocation::parse(body.as_bytes()).is_err(), "{body}");
         }
         let empty = Invocation::parse(br#"{"Data":{"message":1},"Metadata":{}}"#).unwrap();

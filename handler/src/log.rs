@@ -8,5 +8,10 @@ use tracing_subscriber::EnvFilter;
 /// When the filter cannot be read, or a log has been started already.
 pub fn start(filter: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let filter = EnvFilter::try_new(filter)?;
-    tracing_subscriber::fmt().json().flatten_event(true).with_current_span(false).with_env_filter(filter).try_init()
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_span_list(false)
+        .with_env_filter(filter)
+        .try_init()
 }

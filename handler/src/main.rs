@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         return custom_handler();
     }
     let cli = Cli::parse();
-    match runtime().map_err(Into::into).and_then(|runtime| runtime.block_on(cli::run(cli))) {
+    match runtime().and_then(|runtime| runtime.block_on(cli::run(cli))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => complain(&format!("handler: {}", cli::explain(&*fault))),
     }
@@ -27,7 +27,9 @@ fn main() -> ExitCode {
 fn custom_handler() -> ExitCode {
     let config = match Config::from_environment() {
         Ok(config) => config,
-        Err(faults) => return complain(&format!("handler: the settings are not good\n  {}", faults.join("\n  "))),
+        Err(faults) => {
+            return complain(&format!("handler: the settings are not good\n  {}", faults.join("\n  ")));
+        }
     };
     let started = log::start(&config.log).and_then(|()| runtime()?.block_on(serve::serve(config)));
     match started {

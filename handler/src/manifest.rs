@@ -24,10 +24,14 @@ pub fn manifest(function: &Function) -> Value {
         // As bytes: a message that looks like JSON would else overwrite the host's own metadata.
         Trigger::Queue { queue, .. } => json!([{"type": "queueTrigger", "direction": "in", "name": "message",
             "queueName": queue, "connection": STORAGE, "dataType": "binary"}]),
-        Trigger::Blob { path, .. } => json!([{"type": "blobTrigger", "direction": "in", "name": "blob", "path": path,
-            "source": "EventGrid", "connection": STORAGE, "dataType": "binary"}]),
-        Trigger::Timer { schedule, .. } => json!([{"type": "timerTrigger", "direction": "in", "name": "timer",
-            "schedule": schedule, "useMonitor": true}]),
+        Trigger::Blob { path, .. } => {
+            json!([{"type": "blobTrigger", "direction": "in", "name": "blob", "path": path,
+            "source": "EventGrid", "connection": STORAGE, "dataType": "binary"}])
+        }
+        Trigger::Timer { schedule, .. } => {
+            json!([{"type": "timerTrigger", "direction": "in", "name": "timer",
+            "schedule": schedule, "useMonitor": true}])
+        }
     };
     json!({"bindings": bindings})
 }

@@ -46,7 +46,9 @@ fn operation(function: &Function, http: &Http, generator: &mut SchemaGenerator) 
     });
     match &http.access {
         Access::Public(_) => operation["security"] = json!([]),
-        Access::Needs(permission, _) => operation["description"] = json!(format!("Needs `{}`.", permission.name())),
+        Access::Needs(permission, _) => {
+            operation["description"] = json!(format!("Needs `{}`.", permission.name()))
+        }
     }
     let file = || json!({"schema": {"type": "string", "format": "binary"}});
     match http.takes {
@@ -117,7 +119,8 @@ fn responses(http: &Http, generator: &mut SchemaGenerator) -> Value {
     for (status, _, title) in problem::TYPES {
         if !public || matches!(status, 404 | 500 | 503) {
             let schema = json!({"$ref": "#/components/schemas/Problem"});
-            let problem = json!({"description": title, "content": {"application/problem+json": {"schema": schema}}});
+            let problem =
+                json!({"description": title, "content": {"application/problem+json": {"schema": schema}}});
             responses.insert(status.to_string(), problem);
         }
     }

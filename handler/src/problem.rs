@@ -47,14 +47,15 @@ pub fn response(error: &Error, request_id: &str) -> Response {
     let status = status(error);
     let (_, name, title) = TYPES.iter().find(|known| known.0 == status.as_u16()).unwrap_or(&TYPES[10]);
     let mut problem = json!({
-        "type": format!("https://pooled-agents.dev/problems/{name}"),
+        "type": format!("urn:pooled-agents:problem:{name}"),
         "title": title,
         "status": status.as_u16(),
         "detail": error.to_string(),
         "instance": request_id,
     });
     if let Error::Invalid(faults) = error {
-        let faults: Vec<_> = faults.iter().map(|f| json!({"pointer": f.pointer, "message": f.message})).collect();
+        let faults: Vec<_> =
+            faults.iter().map(|f| json!({"pointer": f.pointer, "message": f.message})).collect();
         problem["errors"] = faults.into();
     }
     if status.is_server_error() {

@@ -82,7 +82,14 @@ mod tests {
     #[test]
     fn triggers_are_spelled_exactly_and_routes_reach_none() {
         assert_eq!(trigger("/ingest_document").map(|f| f.name), Some("ingest_document"));
-        for path in ["/Ingest_Document", "/ingest_document/", "//ingest_document", "/agents_list", "/", "/api/ingest_document"] {
+        for path in [
+            "/Ingest_Document",
+            "/ingest_document/",
+            "//ingest_document",
+            "/agents_list",
+            "/",
+            "/api/ingest_document",
+        ] {
             assert!(trigger(path).is_none(), "{path}");
         }
         assert_eq!(name(Method::POST, "/api/ingest_document"), None);

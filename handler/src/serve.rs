@@ -5,14 +5,20 @@ use crate::{
     config::Config,
     extraction::ChildExtractor,
 };
-use axum::http::HeaderValue;
-use local::{Local, OsEntropy, model::{Endpoint, Extractive, OpenAiCompatible, OpenAiEmbeddings, Secret}};
+use axum::{http::HeaderValue, serve::ListenerExt};
+use local::{
+    Local, OsEntropy,
+    model::{Endpoint, Extractive, OpenAiCompatible, OpenAiEmbeddings, Secret},
+};
 use pool::{
     Doors, SealKeys,
     ports::{Embedder, Links, Model, Ports, SystemClock},
     token::{Issuer, Jwks, TokenRules},
 };
-use std::{net::Ipv4Addr, sync::{Arc, OnceLock}};
+use std::{
+    net::Ipv4Addr,
+    sync::{Arc, OnceLock},
+};
 use tokio::io::AsyncReadExt;
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -29,6 +35,8 @@ pub async fn serve(config: Config) -> Result<(), Fault> {
     }
     let app = Arc::new(app(&config)?);
     tracing::info!(port = config.port, version = env!("CARGO_PKG_VERSION"), "serving");
+    // Small answers go out at once: an event of a stream must not wait for the client's acknowledgement.
+    let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
     axum::serve(listener, router(app)).await?;
     Ok(())
 }
@@ -41,7 +49,8 @@ pub fn app(config: &Config) -> Result<App, Fault> {
     let rules = rules(config)?;
     let local = open(config)?;
     let (current, keys) = local.keys.seal();
-    let keys = SealKeys::new(current, keys, local.keys.names()).ok_or("the key file has no key to seal with")?;
+    let keys =
+        SealKeys::new(current, keys, local.keys.names()).ok_or("the key file has no key to seal with")?;
     let doors = Doors::new(ports(config, &local)?, keys, rules, config.settings.clone());
     let cors = config.cors.iter().map(HeaderValue::try_from).collect::<Result<_, _>>()?;
     let storage_host = config.storage_host.clone();

@@ -7,6 +7,7 @@ use axum::{
 };
 use pool::{TenantId, ports::Ports};
 use std::time::Instant;
+use tracing::{Span, field::Empty};
 
 const HEADERS: [(header::HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -23,8 +24,8 @@ pub(crate) struct Seen {
     pub(crate) request_id: String,
     /// The function that it is for.
     pub(crate) function: &'static str,
-    /// Whose it is, once that is known.
-    pub(crate) tenant: Option<TenantId>,
+    /// What every line of the log carries that is written on its behalf: its id, its tenant.
+    pub(crate) span: Span,
     method: axum::http::Method,
     began: Instant,
 }
@@ -33,10 +34,18 @@ impl Seen {
     /// A request that has come in.
     pub(crate) fn new(request: &Request, ports: &Ports) -> Self {
         let given = request.headers().get("x-request-id").and_then(|value| value.to_str().ok());
-        let decent = |id: &&str| (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let decent = |id: &&str| {
+            (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
         let request_id = given.filter(decent).map_or_else(|| fresh(ports), str::to_owned);
         let method = request.method().clone();
-        Self { request_id, function: "_none", tenant: None, method, began: Instant::now() }
+        let span = tracing::info_span!("request", request_id, tenant = Empty);
+        Self { request_id, span, function: "_none", method, began: Instant::now() }
+    }
+
+    /// It is known whose the request is.
+    pub(crate) fn belongs_to(&self, tenant: &TenantId) {
+        self.span.record("tenant", tenant.as_str());
     }
 }
 
@@ -61,10 +70,9 @@ pub(crate) fn close(mut response: Response, origin: Option<HeaderValue>, seen: S
     }
     tracing::info!(
         target: "access",
-        request_id = seen.request_id,
+        parent: &seen.span,
         function = seen.function,
         method = seen.method.as_str(),
-        tenant = seen.tenant.as_ref().map_or("_none", TenantId::as_str),
         status = response.status().as_u16(),
         micros = seen.began.elapsed().as_micros() as u64,
     );

@@ -17,13 +17,25 @@ use pool::{Error, Job, Operation, Scope};
 /// Opens a sealed job. `None` when there is nothing to do: the tenant is suspended, and the promise in its outbox waits.
 ///
 /// A job that nobody sealed is an error for good: the host moves it among the poison, where operators look.
-async fn open(app: &crate::app::App, message: &str, operation: Operation) -> Result<Option<(Scope, Job)>, Error> {
+async fn open(
+    app: &crate::app::App,
+    message: &str,
+    operation: Operation,
+) -> Result<Option<(Scope, Job)>, Error> {
     match app.doors.open(message, operation).await {
-        Ok(opened) => Ok(Some(opened)),
+        Ok(opened) => {
+            belongs_to(&opened.0);
+            Ok(Some(opened))
+        }
         Err(Error::Forbidden(why)) => {
             tracing::info!(why, "the job is parked");
             Ok(None)
         }
         Err(fault) => Err(fault),
     }
+}
+
+/// It is known whose the invocation is: the lines of the log that follow say so.
+fn belongs_to(scope: &Scope) {
+    tracing::Span::current().record("tenant", scope.tenant().as_str());
 }

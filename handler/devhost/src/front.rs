@@ -7,6 +7,7 @@ use axum::{
     body::Body,
     extract::{ConnectInfo, Request, State},
     response::{IntoResponse as _, Response},
+    serve::ListenerExt as _,
 };
 use http::{Method, StatusCode};
 use tokio::{net::TcpListener, time::timeout};
@@ -26,6 +27,7 @@ const HOME: &str = "<!DOCTYPE html><html><head><title>Your Functions app is up a
 /// Serves until the task is aborted.
 pub(crate) async fn serve(core: Arc<Core>, listener: TcpListener) {
     let app = Router::new().fallback(handle).with_state(core);
+    let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
     let served = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await;
     // axum's accept loop only ends with the task.
     drop(served);

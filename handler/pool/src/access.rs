@@ -60,7 +60,8 @@ impl Permissions {
         if is_admin(roles) {
             return Self::ALL;
         }
-        let agents = [Action::Create, Action::Update, Action::Delete].map(|action| Permission(action, Resource::Agents));
+        let agents = [Action::Create, Action::Update, Action::Delete]
+            .map(|action| Permission(action, Resource::Agents));
         Self(agents.iter().fold(u64::MAX, |all, permission| all & !permission.bit()))
     }
 

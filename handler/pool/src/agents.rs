@@ -231,7 +231,10 @@ impl Agents<'_> {
         self.check(&agent)?;
         let writes = vec![store::replace(&agent, &etag)?, store::create(&AgentVersion::of(&agent))?];
         let etags = self.0.store().commit(writes).await?;
-        Ok(Versioned { value: agent, etag: etags.into_iter().next().ok_or_else(|| Error::internal("no etag"))? })
+        Ok(Versioned {
+            value: agent,
+            etag: etags.into_iter().next().ok_or_else(|| Error::internal("no etag"))?,
+        })
     }
 
     /// Removes an agent and its versions.
@@ -269,9 +272,17 @@ impl Agents<'_> {
             let legal = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
             rules.text(&format!("{pointer}/name"), name, 1, 64);
             rules.that(legal, &format!("{pointer}/name"), "must be letters, digits, _ and -");
-            rules.that(!names.contains(&name.as_str()), &format!("{pointer}/name"), "is the name of another tool");
+            rules.that(
+                !names.contains(&name.as_str()),
+                &format!("{pointer}/name"),
+                "is the name of another tool",
+            );
             rules.text(&format!("{pointer}/description"), &function.description, 0, 1024);
-            rules.that(function.parameters.is_object(), &format!("{pointer}/parameters"), "must be a JSON Schema object");
+            rules.that(
+                function.parameters.is_object(),
+                &format!("{pointer}/parameters"),
+                "must be a JSON Schema object",
+            );
             rules.that(
                 function.parameters.to_string().len() <= 16_384,
                 &format!("{pointer}/parameters"),

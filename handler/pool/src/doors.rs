@@ -4,7 +4,7 @@ mod cache;
 
 use crate::{
     Error, Scope, SealKeys, SecurityEvent, Settings, TenantStatus,
-    ports::{PortError, Ports},
+    ports::{BlobName, Kind, PortError, Ports, SearchMode, SearchQuery, Visibility},
     scope::{Actor, Caller, Pool},
     seal::{Job, Operation, Sealer},
     token::{MAX_TOKEN, TokenRules},
@@ -85,7 +85,8 @@ impl Doors {
             SecurityEvent::SealBroken.raise(None, check);
             Error::Unauthenticated { check, presented: true }
         };
-        let (name, job) = self.pool.sealer.open_job(sealed, operation, now).ok_or_else(|| broken("job_seal"))?;
+        let (name, job) =
+            self.pool.sealer.open_job(sealed, operation, now).ok_or_else(|| broken("job_seal"))?;
         let tenant = self.tenant(&name).await?.ok_or_else(|| broken("job_tenant"))?;
         served(&tenant)?;
         Ok((Scope::system(&self.pool, tenant.id, tenant.record), job))
@@ -135,7 +136,29 @@ impl Doors {
         self.tokens.clear();
     }
 
-    /// The adapters, for what is no tenant's business: readiness.
+    /// Whether each backend answers: asked in the partition of the first tenant, for what is not there.
+    pub async fn probe(&self) -> Vec<(&'static str, Result<(), PortError>)> {
+        let ports = &self.pool.ports;
+        let tenants = ports.directory.list(None, 1).await;
+        let first = tenants.as_ref().ok().and_then(|tenants| KnownTenant::new(tenants.first()?.clone()));
+        let mut answers = vec![("directory", tenants.map(drop))];
+        if let Some(KnownTenant { id, .. }) = first {
+            let nothing = SearchQuery {
+                mode: SearchMode::Text,
+                text: "ready".into(),
+                vector: None,
+                filter: None,
+                visibility: Visibility::User("_probe".into()),
+                top: 1,
+            };
+            answers.push(("records", ports.records.get(&id, Kind::Agent, "_probe").await.map(drop)));
+            answers.push(("blobs", ports.blobs.head(&id, &BlobName("_probe".into())).await.map(drop)));
+            answers.push(("index", ports.index.search(&id, &nothing).await.map(drop)));
+        }
+        answers
+    }
+
+    /// The adapters, for what is no tenant's business: time and chance.
     pub fn ports(&self) -> &Ports {
         &self.pool.ports
     }

@@ -17,6 +17,8 @@ use std::time::Duration;
 pub(crate) const UPLOAD_S: i64 = 3600;
 /// How long an upload link is good.
 const LINK: Duration = Duration::from_secs(600);
+/// Tries of a write that another one overtakes.
+const TRIES: usize = 8;
 
 /// A new file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -99,6 +101,8 @@ pub(crate) struct StoredFile {
     pub(crate) indexed: Option<Etag>,
     /// No entry of the index has a number as high as this.
     pub(crate) high: u32,
+    /// Unix seconds until which somebody may be writing to the index.
+    pub(crate) busy_until: i64,
     /// It is deleted, and what it left is being removed.
     pub(crate) gone: bool,
 }
@@ -146,7 +150,8 @@ impl Files<'_> {
     /// [`Error::Invalid`], or a backend's failure.
     pub async fn link(&self, new: NewFile) -> Result<(Versioned<File>, Link), Error> {
         let links = self.0.ports().links.as_ref();
-        let links = links.ok_or_else(|| Error::invalid("", "this deployment makes no upload links: send the bytes"))?;
+        let links = links
+            .ok_or_else(|| Error::invalid("", "this deployment makes no upload links: send the bytes"))?;
         let file = self.make(new)?;
         let promise = self.0.promise(Promise::Ingest, &file.file.id, UPLOAD_S)?;
         let writes = vec![store::create(&file)?, promise];
@@ -160,7 +165,12 @@ impl Files<'_> {
     ///
     /// # Errors
     /// [`Error::Invalid`], [`Error::TooLarge`], or a backend's failure.
-    pub async fn take_in(&self, filename: &str, content_type: Option<String>, body: ByteStream) -> Result<Versioned<File>, Error> {
+    pub async fn take_in(
+        &self,
+        filename: &str,
+        content_type: Option<String>,
+        body: ByteStream,
+    ) -> Result<Versioned<File>, Error> {
         let tag = self.0.sealer().tag("pooled-agents drop folder", &[self.0.tenant().as_str(), filename]);
         let digits: String = tag[..16].iter().map(|byte| format!("{byte:02x}")).collect();
         let id = format!("file_{digits}");
@@ -172,7 +182,8 @@ impl Files<'_> {
                 let new = NewFile { filename: filename.to_owned(), content_type, metadata: Metadata::new() };
                 let mut file = self.make(new)?;
                 file.file.id = id;
-                let writes = vec![store::create(&file)?, self.0.promise(Promise::Ingest, &file.file.id, UPLOAD_S)?];
+                let writes =
+                    vec![store::create(&file)?, self.0.promise(Promise::Ingest, &file.file.id, UPLOAD_S)?];
                 self.0.create_once(file, writes).await?
             }
         };
@@ -185,8 +196,10 @@ impl Files<'_> {
     /// A cursor that is not this list's, or the store's failure.
     pub async fn list(&self, page: &PageRequest) -> Result<Page<File>, Error> {
         let owner = self.0.only_owner().map(Into::into);
-        let page = self.0.page::<StoredFile>(Query { owner, ..newest(Kind::File, 0) }, page, |_| None).await?;
-        let items = page.items.into_iter().filter(|file| !file.value.gone).map(|file| file.value.file).collect();
+        let page =
+            self.0.page::<StoredFile>(Query { owner, ..newest(Kind::File, 0) }, page, |_| None).await?;
+        let items =
+            page.items.into_iter().filter(|file| !file.value.gone).map(|file| file.value.file).collect();
         Ok(Page { items, next: page.next })
     }
 
@@ -227,21 +240,37 @@ impl Files<'_> {
     }
 
     /// Stores the bytes of a file that has a record, and promises to index them.
-    async fn fill(&self, begun: Versioned<StoredFile>, body: ByteStream) -> Result<Versioned<File>, Error> {
+    async fn fill(
+        &self,
+        mut begun: Versioned<StoredFile>,
+        body: ByteStream,
+    ) -> Result<Versioned<File>, Error> {
         let id = begun.value.file.id.clone();
         let limit = self.0.settings().max_file;
         let content_type = begun.value.file.content_type.clone();
         let info = self.0.ports().blobs.put(self.0.tenant(), &blob(&id), &content_type, limit, body).await?;
-        let mut file = begun.value;
-        file.file.bytes = info.len;
-        if file.indexed.as_ref() != Some(&info.etag) {
-            file.file.status = FileStatus::Queued;
-            file.file.status_details = None;
+        for _ in 0..TRIES {
+            let Versioned { value: mut file, etag } = begun;
+            file.file.bytes = info.len;
+            if file.indexed.as_ref() != Some(&info.etag) {
+                file.file.status = FileStatus::Queued;
+                file.file.status_details = None;
+            }
+            let promise = self.0.renewed(Promise::Ingest, &id, 60).await?;
+            match self.0.store().commit(vec![store::replace(&file, &etag)?, promise]).await {
+                Ok(etags) => {
+                    self.0.hand_over(Promise::Ingest, &id, Duration::ZERO).await;
+                    return Ok(Versioned {
+                        value: file.file,
+                        etag: etags.into_iter().next().unwrap_or(etag),
+                    });
+                }
+                // The bytes were heard of, and are being read already; or the file was deleted.
+                Err(PortError::Conflict) => begun = self.stored(&id).await?,
+                Err(fault) => return Err(fault.into()),
+            }
         }
-        let promise = self.0.renewed(Promise::Ingest, &id, 60).await?;
-        let etags = self.0.store().commit(vec![store::replace(&file, &begun.etag)?, promise]).await?;
-        self.0.hand_over(Promise::Ingest, &id, Duration::ZERO).await;
-        Ok(Versioned { value: file.file, etag: etags.into_iter().next().unwrap_or(begun.etag) })
+        Err(PortError::Conflict.into())
     }
 
     fn make(&self, new: NewFile) -> Result<StoredFile, Error> {
@@ -250,7 +279,11 @@ impl Files<'_> {
         let legal = content_type.len() <= 127 && content_type.bytes().all(|b| (0x20..0x7f).contains(&b));
         rules
             .text("/filename", &new.filename, 1, 255)
-            .that(!new.filename.chars().any(char::is_control), "/filename", "must not have control characters")
+            .that(
+                !new.filename.chars().any(char::is_control),
+                "/filename",
+                "must not have control characters",
+            )
             .that(legal, "/content_type", "must be a media type")
             .metadata(&new.metadata)
             .done()?;
@@ -270,7 +303,7 @@ impl Files<'_> {
             user_id: self.0.owner(),
             metadata: marked(new.metadata, self.0.tenant()),
         };
-        Ok(StoredFile { file, indexed: None, high: 0, gone: false })
+        Ok(StoredFile { file, indexed: None, high: 0, busy_until: 0, gone: false })
     }
 
     async fn stored(&self, id: &str) -> Result<Versioned<StoredFile>, Error> {
@@ -278,6 +311,12 @@ impl Files<'_> {
         let seen = !stored.value.gone && self.0.sees(&stored.value.file.user_id);
         if seen { Ok(stored) } else { Err(Error::NotFound) }
     }
+}
+
+/// Whether it is a name that we give to files.
+fn is_file_id(id: &str) -> bool {
+    let digits = id.strip_prefix("file_").unwrap_or_default();
+    digits.len() == 32 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Where a file's bytes are: under the id that we made, whatever it is called.

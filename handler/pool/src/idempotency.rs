@@ -61,7 +61,7 @@ pub enum Begun {
 }
 
 /// A claim on a key.
-pub struct Ticket(Versioned<Claim>);
+pub struct Ticket(Box<Versioned<Claim>>);
 
 /// First answers of a scope.
 pub struct Idempotency<'a>(pub(crate) &'a Scope);
@@ -91,7 +91,9 @@ impl Idempotency<'_> {
                 self.write(claim, write).await?
             }
             Some(known) if known.value.request != request => return Err(Error::KeyReused),
-            Some(Versioned { value: Claim { answer: Some(answer), .. }, .. }) => return Ok(Begun::Replay(answer)),
+            Some(Versioned { value: Claim { answer: Some(answer), .. }, .. }) => {
+                return Ok(Begun::Replay(answer));
+            }
             Some(known) if now.as_second() < known.value.claimed_until => return Err(in_flight()),
             Some(known) => {
                 let claim = Claim { claimed_until: now.as_second() + CLAIM_S, ..known.value };
@@ -100,7 +102,7 @@ impl Idempotency<'_> {
             }
         };
         let ids = IdSource::seeded(ticket.value.started_ms, seed);
-        Ok(Begun::Go(scope.with_ids(ids), Ticket(ticket)))
+        Ok(Begun::Go(scope.with_ids(ids), Ticket(Box::new(ticket))))
     }
 
     /// Keeps the answer; `None` gives the claim up, so that another try may go on at once.
@@ -108,7 +110,7 @@ impl Idempotency<'_> {
     /// # Errors
     /// The store's failure.
     pub async fn end(&self, ticket: Ticket, answer: Option<Answer>) -> Result<(), Error> {
-        let Versioned { value, etag } = ticket.0;
+        let Versioned { value, etag } = *ticket.0;
         let write = store::replace(&Claim { answer, claimed_until: 0, ..value }, &etag)?;
         match self.0.store().commit(vec![write]).await {
             Ok(_) | Err(PortError::Conflict) => Ok(()),

@@ -15,7 +15,11 @@ static LAST: AtomicU64 = AtomicU64::new(0);
 pub(crate) enum IdSource {
     Random,
     /// The same ids each time: a request that is tried again makes what it made before, not another one.
-    Seeded { started_ms: u64, seed: [u8; 32], count: Arc<AtomicU64> },
+    Seeded {
+        started_ms: u64,
+        seed: [u8; 32],
+        count: Arc<AtomicU64>,
+    },
 }
 
 impl IdSource {

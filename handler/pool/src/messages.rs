@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 /// The longest message, in characters.
 const MAX_CONTENT: usize = 100_000;
+/// Tries of a write that another one overtakes.
+const TRIES: usize = 8;
 
 /// A new message.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -146,13 +148,27 @@ impl Messages<'_> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Conflict`] while a run is active, [`Error::Invalid`], or the store's failure.
     pub async fn create(&self, thread_id: &str, new: NewMessage) -> Result<Versioned<Message>, Error> {
-        let thread = self.0.threads().stored(thread_id).await?.value;
-        let message = self.make(&thread.thread, new, "").await?;
-        if thread.active_run.is_some() {
-            return Err(Error::Conflict("the thread has an active run: wait for it, or cancel it".into()));
+        let mut thread = self.0.threads().stored(thread_id).await?;
+        let message = self.make(&thread.value.thread, new, "").await?;
+        for _ in 0..TRIES {
+            if thread.value.active_run.is_some() {
+                if self.0.repeats()
+                    && let Some(made) = self.0.store().get::<Message>(&message.id).await?
+                {
+                    return Ok(made);
+                }
+                return Err(Error::Conflict(
+                    "the thread has an active run: wait for it, or cancel it".into(),
+                ));
+            }
+            // With the thread as it was read: it may have been deleted since, or have begun a run.
+            let writes = vec![store::create(&message)?, store::replace(&thread.value, &thread.etag)?];
+            match self.0.create_once(message.clone(), writes).await {
+                Err(Error::Conflict(_)) => thread = self.0.threads().stored(thread_id).await?,
+                answer => return answer,
+            }
         }
-        let write = store::create(&message)?;
-        self.0.create_once(message, vec![write]).await
+        Err(Error::Conflict("the thread is changing too fast: try again".into()))
     }
 
     /// A thread's messages, newest first.

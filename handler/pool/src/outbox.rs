@@ -71,7 +71,12 @@ pub(crate) fn kept(target: &str) -> Write {
 
 impl Scope {
     /// The promise, made again or for the first time.
-    pub(crate) async fn renewed(&self, promise: Promise, target: &str, patience_s: i64) -> Result<Write, Error> {
+    pub(crate) async fn renewed(
+        &self,
+        promise: Promise,
+        target: &str,
+        patience_s: i64,
+    ) -> Result<Write, Error> {
         let due_at = self.seconds() + patience_s;
         let outbox = Outbox { id: target.to_owned(), promise, due_at, tries: 0 };
         match self.store().get::<Outbox>(target).await? {

@@ -2,10 +2,12 @@
 
 use crate::{
     Error, Scope, Versioned,
+    filter::Scalar,
     ports::{Position, Query},
     store::Document,
 };
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
 /// The part of a list that is asked for.
 #[derive(Clone, Debug)]
@@ -46,22 +48,37 @@ struct Cursor {
     position: Position,
 }
 
+/// How two values compare, where that is beyond doubt: of one type, and no further than a float is exact.
+fn order(a: &Option<Scalar>, b: &Option<Scalar>) -> Ordering {
+    match (a, b) {
+        (Some(Scalar::Bool(a)), Some(Scalar::Bool(b))) => a.cmp(b),
+        (Some(Scalar::Number(a)), Some(Scalar::Number(b))) => a.partial_cmp(b).unwrap_or(Ordering::Equal),
+        (Some(Scalar::Text(a)), Some(Scalar::Text(b))) => a.cmp(b),
+        _ => Ordering::Equal,
+    }
+}
+
 impl Scope {
     pub(crate) async fn page<T: Document>(
         &self,
         query: Query,
         request: &PageRequest,
-        value_at: impl Fn(&T) -> Option<crate::filter::Scalar>,
+        value_at: impl Fn(&T) -> Option<Scalar>,
     ) -> Result<Page<Versioned<T>>, Error> {
         let mut query = Query { limit: request.limit.clamp(1, 100) + 1, ..query };
         query.sort.descending = request.descending;
         let fingerprint = self.fingerprint(&query);
         if let Some(cursor) = &request.cursor {
-            let opened = self.sealer().open::<Cursor>("cursor", cursor).filter(|cursor| cursor.query == fingerprint);
+            let opened =
+                self.sealer().open::<Cursor>("cursor", cursor).filter(|cursor| cursor.query == fingerprint);
             let opened = opened.ok_or_else(|| Error::invalid("cursor", "is not a cursor of this list"))?;
             query.after = Some(opened.position);
         }
         let mut items = self.store().list::<T>(&query).await?;
+        let begin = query.after.iter().map(|at| at.value.clone());
+        let values = begin.chain(items.iter().map(|item| value_at(&item.value)));
+        let wrong = if query.sort.descending { Ordering::Less } else { Ordering::Greater };
+        self.store().honest(values.collect::<Vec<_>>().is_sorted_by(|a, b| order(a, b) != wrong))?;
         let more = items.len() == query.limit;
         if more {
             items.pop();

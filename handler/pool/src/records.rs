@@ -15,7 +15,8 @@ pub const MAX_RECORD: usize = 1024 * 1024;
 /// The length of the tag that says for which tenant an id was minted, in hexadecimal digits.
 const TAG: usize = 10;
 /// Members that are the service's.
-const OURS: [&str; 8] = ["id", "object", "created_at", "updated_at", "tenantId", "ttl", "partitionKey", "collection"];
+const OURS: [&str; 8] =
+    ["id", "object", "created_at", "updated_at", "tenantId", "ttl", "partitionKey", "collection"];
 
 /// A document of the tenant's own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,7 +62,11 @@ impl TenantRecords<'_> {
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown collection, [`Error::Invalid`], or the store's failure.
-    pub async fn create(&self, collection: &str, body: Map<String, Value>) -> Result<Versioned<Record>, Error> {
+    pub async fn create(
+        &self,
+        collection: &str,
+        body: Map<String, Value>,
+    ) -> Result<Versioned<Record>, Error> {
         self.collection(collection)?;
         check(&body)?;
         let now = self.0.seconds();
@@ -89,6 +94,8 @@ impl TenantRecords<'_> {
         for (field, value) in &asked.equal {
             conditions.push(Filter::eq(inner(field).ok_or_else(|| too_deep("where"))?, value.clone()));
         }
+        let filter = (!conditions.is_empty()).then_some(Filter::And { and: conditions });
+        filter.iter().try_for_each(|filter| filter.check("where"))?;
         let sort = match &asked.sort {
             Some(field) => Some(inner(field).ok_or_else(|| too_deep("sort"))?),
             None => None,
@@ -97,7 +104,7 @@ impl TenantRecords<'_> {
             kind: Kind::Record,
             parent: Some(collection.to_owned()),
             owner: None,
-            filter: (!conditions.is_empty()).then_some(Filter::And { and: conditions }),
+            filter,
             sort: Sort { field: sort, descending: page.descending },
             after: None,
             limit: 0,
@@ -179,7 +186,11 @@ fn check(body: &Map<String, Value>) -> Result<(), Error> {
     let mut rules = Rules::default();
     for name in body.keys() {
         let ours = OURS.contains(&name.as_str()) || name.starts_with('_');
-        rules.that(!ours, &format!("/{}", name.chars().take(64).collect::<String>()), "is reserved for the service");
+        rules.that(
+            !ours,
+            &format!("/{}", name.chars().take(64).collect::<String>()),
+            "is reserved for the service",
+        );
     }
     if let Some(metadata) = body.get("metadata") {
         match serde_json::from_value::<Metadata>(metadata.clone()) {

@@ -213,6 +213,13 @@ impl StoredRun {
         event(&self.run.id, seq, name, data, self.run.created_at)
     }
 
+    /// Takes back what was told of a message that will not be.
+    pub(crate) fn discarded(&mut self) -> Option<StoredEvent> {
+        let draft = self.draft.take()?;
+        let data = serde_json::json!({"id": draft, "object": "thread.message.discarded"});
+        Some(self.next_event("thread.message.discarded", data))
+    }
+
     pub(crate) fn run_event(&mut self, name: &str) -> StoredEvent {
         let data = serde_json::to_value(&self.run).unwrap_or_default();
         self.next_event(name, data)
@@ -244,21 +251,25 @@ impl Runs<'_> {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Conflict`] while another run is active, [`Error::Invalid`], or the store's failure.
-    pub async fn create(&self, thread_id: &str, new: NewRun, driven_by_caller: bool) -> Result<Versioned<Run>, Error> {
+    pub async fn create(
+        &self,
+        thread_id: &str,
+        new: NewRun,
+        driven_by_caller: bool,
+    ) -> Result<Versioned<Run>, Error> {
         let scope = self.0;
         let stored = scope.threads().stored(thread_id).await?;
         let mut run = self.make(thread_id, &stored.value.thread.user_id, new).await?;
         let id = run.run.id.clone();
-        if let Some(active) = &stored.value.active_run {
-            if *active == id {
-                return self.get(thread_id, &id).await;
-            }
-            return Err(Error::Conflict(format!("the thread has an active run, {active}: wait for it, or cancel it")));
-        }
         if scope.repeats()
             && let Ok(made) = self.get(thread_id, &id).await
         {
             return Ok(made);
+        }
+        if let Some(active) = &stored.value.active_run {
+            return Err(Error::Conflict(format!(
+                "the thread has an active run, {active}: wait for it, or cancel it"
+            )));
         }
         let patience_ms = if driven_by_caller { LEASE_MS } else { 0 };
         let mut thread = stored.value;
@@ -275,7 +286,10 @@ impl Runs<'_> {
             other => other.into(),
         })?;
         scope.hand_over(Promise::DriveRun, &id, Duration::from_millis(patience_ms as u64)).await;
-        Ok(Versioned { value: run.run, etag: etags.into_iter().next().ok_or_else(|| Error::internal("no etag"))? })
+        Ok(Versioned {
+            value: run.run,
+            etag: etags.into_iter().next().ok_or_else(|| Error::internal("no etag"))?,
+        })
     }
 
     /// A thread's runs, newest first.
@@ -312,7 +326,12 @@ impl Runs<'_> {
     ///
     /// # Errors
     /// [`Error::NotFound`], or the store's failure.
-    pub async fn events(&self, thread_id: &str, id: &str, after: Option<u64>) -> Result<(Vec<RunEvent>, bool), Error> {
+    pub async fn events(
+        &self,
+        thread_id: &str,
+        id: &str,
+        after: Option<u64>,
+    ) -> Result<(Vec<RunEvent>, bool), Error> {
         let status = self.stored(thread_id, id).await?.value.run.status;
         let mut query = Query { parent: Some(id.to_owned()), ..newest(Kind::Event, 100) };
         query.sort.descending = false;

@@ -1,7 +1,7 @@
 //! What a tenant's user may do, as a value.
 
 use crate::{
-    Error, Permission, SecurityEvent, SealedJob, Settings, TenantId, TenantRecord,
+    Error, Permission, SealedJob, SecurityEvent, Settings, TenantId, TenantRecord,
     access::Permissions,
     agents::Agents,
     files::Files,

@@ -26,8 +26,14 @@ impl SealKeys {
     /// Takes keys by their ids; `current` must be among them, and ids are `[A-Za-z0-9_-]`. `names` is the key of
     /// derived names: it is never rotated, because names are stored.
     pub fn new(current: &str, keys: BTreeMap<String, [u8; 32]>, names: [u8; 32]) -> Option<Self> {
-        let named = |id: &String| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
-        (keys.contains_key(current) && keys.keys().all(named)).then(|| Self { current: current.to_owned(), keys, names })
+        let named = |id: &String| {
+            !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+        };
+        (keys.contains_key(current) && keys.keys().all(named)).then(|| Self {
+            current: current.to_owned(),
+            keys,
+            names,
+        })
     }
 }
 
@@ -171,7 +177,8 @@ mod tests {
     fn a_job_is_bound_to_its_operation_time_key_and_purpose() {
         let sealer1 = sealer("k1", 1);
         let sealed = sealer1.job("contoso", &job(), 1_000).unwrap();
-        let open = |sealer: &Sealer, operation, now| sealer.open_job(sealed.as_str(), operation, now).is_some();
+        let open =
+            |sealer: &Sealer, operation, now| sealer.open_job(sealed.as_str(), operation, now).is_some();
         assert!(!open(&sealer1, Operation::DriveRun, 1_000));
         assert!(!open(&sealer1, Operation::Ingest, 1_000 + JOB_LIFETIME_S));
         assert!(!open(&sealer1, Operation::Ingest, 900));

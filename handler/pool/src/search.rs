@@ -131,13 +131,21 @@ impl Search<'_> {
         rules
             .text("/query", &find.query, 0, 1_000)
             .that((1..=100).contains(&find.top), "/top", "must be 1 to 100")
-            .that(find.mode != SearchMode::Text || find.vector.is_none(), "/vector", "is not used by mode `text`");
+            .that(
+                find.mode != SearchMode::Text || find.vector.is_none(),
+                "/vector",
+                "is not used by mode `text`",
+            );
         if let Some(vector) = &find.vector {
             let finite = vector.iter().all(|x| x.is_finite()) && !vector.is_empty() && vector.len() <= 4096;
             rules.that(finite, "/vector", "must have 1 to 4,096 finite numbers");
         }
         let can_embed = find.vector.is_some() || (embedder.is_some() && !find.query.trim().is_empty());
-        rules.that(find.mode != SearchMode::Vector || can_embed, "/vector", "is needed: there is no embedding model");
+        rules.that(
+            find.mode != SearchMode::Vector || can_embed,
+            "/vector",
+            "is needed: there is no embedding model",
+        );
         rules.done()?;
         if let Some(filter) = &find.filter {
             filter.check("/filter")?;
@@ -167,7 +175,9 @@ impl Search<'_> {
             Err(Error::invalid("/filter", format!("fields are {}", names.join(", "))))
         };
         match filter {
-            Filter::And { and: parts } | Filter::Or { or: parts } => parts.iter().try_for_each(|p| self.declared(p)),
+            Filter::And { and: parts } | Filter::Or { or: parts } => {
+                parts.iter().try_for_each(|p| self.declared(p))
+            }
             Filter::Not { not } => self.declared(not),
             Filter::In { field, .. } | Filter::Compare { field, .. } => known(field.as_str()),
         }
@@ -176,6 +186,7 @@ impl Search<'_> {
     /// Holds every hit against what was asked.
     fn honest(&self, hits: &[Hit], query: &SearchQuery) -> Result<(), Error> {
         let good = hits.len() <= query.top
+            && hits.is_sorted_by(|a, b| a.score >= b.score)
             && hits.iter().all(|hit| {
                 let fields = serde_json::to_value(&hit.entry.fields).unwrap_or_default();
                 let seen = match (&query.visibility, &hit.entry.owner) {
@@ -238,4 +249,3 @@ impl Search<'_> {
         })
     }
 }
-

@@ -55,7 +55,8 @@ impl Store<'_> {
         let rows = self.records.query(self.tenant, query).await?;
         self.honest(rows.len() <= query.limit && rows.iter().all(|row| self.answers(row, query)))?;
         if query.sort.field.is_none() {
-            let ids = query.after.iter().map(|p| p.id.as_str()).chain(rows.iter().map(|row| row.row.id.as_str()));
+            let ids =
+                query.after.iter().map(|p| p.id.as_str()).chain(rows.iter().map(|row| row.row.id.as_str()));
             let in_order = |a: &&str, b: &&str| if query.sort.descending { a > b } else { a < b };
             let sorted = ids.is_sorted_by(in_order);
             self.honest(sorted)?;
@@ -64,7 +65,10 @@ impl Store<'_> {
     }
 
     pub(crate) async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Etag>, PortError> {
-        self.records.commit(self.tenant, writes).await
+        let asked = writes.len();
+        let etags = self.records.commit(self.tenant, writes).await?;
+        self.honest(etags.len() == asked).map_err(PortError::refused)?;
+        Ok(etags)
     }
 
     fn answers(&self, row: &Row, query: &Query) -> bool {
@@ -79,7 +83,7 @@ impl Store<'_> {
                 .is_none_or(|filter| serde_json::from_str(&row.body).is_ok_and(|body| filter.passes(&body)))
     }
 
-    fn honest(&self, holds: bool) -> Result<(), Error> {
+    pub(crate) fn honest(&self, holds: bool) -> Result<(), Error> {
         if holds {
             return Ok(());
         }
@@ -88,8 +92,14 @@ impl Store<'_> {
     }
 
     fn decode<T: Document>(&self, row: Row) -> Result<Versioned<T>, Error> {
-        let value: T = serde_json::from_str(&row.row.body).map_err(|fault| Error::Internal(Box::new(fault)))?;
-        self.honest(value.id() == row.row.id && value.parent() == row.row.parent && value.owner() == row.row.owner)?;
+        let value: T =
+            serde_json::from_str(&row.row.body).map_err(|fault| Error::Internal(Box::new(fault)))?;
+        self.honest(
+            value.id() == row.row.id
+                && value.parent() == row.row.parent
+                && value.owner() == row.row.owner
+                && value.expires_at() == row.row.expires_at,
+        )?;
         Ok(Versioned { value, etag: row.etag })
     }
 }
@@ -146,7 +156,8 @@ impl crate::Scope {
     ) -> Result<Versioned<T>, Error> {
         match self.store().commit(writes).await {
             Ok(etags) => {
-                let etag = etags.into_iter().next().ok_or_else(|| Error::internal("a commit without versions"))?;
+                let etag =
+                    etags.into_iter().next().ok_or_else(|| Error::internal("a commit without versions"))?;
                 Ok(Versioned { value, etag })
             }
             Err(PortError::Conflict) if self.repeats() => {
@@ -167,12 +178,12 @@ impl crate::Scope {
 
     /// Removes all of a kind that belong to a parent.
     pub(crate) async fn delete_children<T: Document>(&self, parent: &str) -> Result<(), Error> {
-        let query = Query { parent: Some(parent.to_owned()), ..newest(T::KIND, 100) };
+        let mut query = Query { parent: Some(parent.to_owned()), ..newest(T::KIND, 100) };
         loop {
             let children = self.store().list::<T>(&query).await?;
-            if children.is_empty() {
-                return Ok(());
-            }
+            let Some(last) = children.last() else { return Ok(()) };
+            // On from there, so that it ends whatever the store forgets.
+            query.after = Some(after(last.value.id()));
             let delete = |child: Versioned<T>| Write::Delete(T::KIND, child.value.id().to_owned(), None);
             self.store().commit(children.into_iter().map(delete).collect()).await?;
         }

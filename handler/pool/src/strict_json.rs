@@ -16,7 +16,9 @@ pub fn parse(text: &[u8], max_depth: usize) -> Result<Value, String> {
     });
     parsed.map_err(|fault| {
         let what = match fault.classify() {
-            serde_json::error::Category::Data => fault.to_string().split(" at line").next().unwrap_or_default().to_owned(),
+            serde_json::error::Category::Data => {
+                fault.to_string().split(" at line").next().unwrap_or_default().to_owned()
+            }
             _ => "not valid JSON".to_owned(),
         };
         format!("{what} (line {}, column {})", fault.line(), fault.column())
@@ -123,7 +125,8 @@ mod tests {
     fn faults_do_not_quote_the_text() {
         let fault = parse(b"{\"secret-canary\": tru", 8).unwrap_err();
         assert!(!fault.contains("canary"), "{fault}");
-        for text in ["", "\u{feff}1", "1 2", "NaN", "1e999", "\"\\ud800\"", "{\"a\":1,}", "[1,]", "01", "'a'"] {
+        for text in ["", "\u{feff}1", "1 2", "NaN", "1e999", "\"\\ud800\"", "{\"a\":1,}", "[1,]", "01", "'a'"]
+        {
             assert!(parse(text.as_bytes(), 8).is_err(), "{text:?}");
         }
     }

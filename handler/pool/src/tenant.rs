@@ -133,8 +133,21 @@ mod tests {
             assert!(is_tenant_name(good), "{good}");
         }
         for bad in [
-            "", "ab", "Contoso", "contoso ", " contoso", "-contoso", "contoso-", "con--toso", "con_toso", "con.toso",
-            "con/toso", "cöntoso", "contoso\0", "ｃontoso", &"a".repeat(41),
+            "",
+            "ab",
+            "Contoso",
+            "contoso ",
+            " contoso",
+            "-contoso",
+            "contoso-",
+            "con--toso",
+            "con_toso",
+            "con.toso",
+            "con/toso",
+            "cöntoso",
+            "contoso\0",
+            "ｃontoso",
+            &"a".repeat(41),
         ] {
             assert!(!is_tenant_name(bad), "{bad:?}");
         }

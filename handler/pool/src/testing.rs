@@ -1,6 +1,9 @@
 //! The forge, for tests alone: it names tenants and blobs without a door.
 
-use crate::{TenantId, TenantRecord, ports::{BlobName, SealedJob}};
+use crate::{
+    TenantId, TenantRecord,
+    ports::{BlobName, SealedJob},
+};
 
 /// A tenant of this name.
 ///

@@ -84,7 +84,11 @@ impl Threads<'_> {
     /// [`Error::Invalid`], or the store's failure.
     pub async fn create(&self, new: NewThread) -> Result<Versioned<Thread>, Error> {
         let mut rules = Rules::default();
-        rules.that(new.messages.len() <= FIRST_MESSAGES, "/messages", format!("at most {FIRST_MESSAGES} items"));
+        rules.that(
+            new.messages.len() <= FIRST_MESSAGES,
+            "/messages",
+            format!("at most {FIRST_MESSAGES} items"),
+        );
         rules.metadata(&new.metadata).done()?;
         let thread = Thread {
             id: self.0.new_id("thread"),
@@ -154,23 +158,26 @@ impl Threads<'_> {
         let promise = self.0.promise(Promise::EraseThread, id, ERASE_PATIENCE_S)?;
         let delete = Write::Delete(Kind::Thread, id.to_owned(), Some(etag));
         self.0.store().commit(vec![delete, promise]).await?;
-        self.erase(id).await
+        if let Err(fault) = self.erase(id).await {
+            tracing::warn!(tenant = %self.0.tenant(), thread = id, %fault, "the sweep will end the removal");
+        }
+        Ok(())
     }
 
     /// Removes what a deleted thread left.
     pub(crate) async fn erase(&self, id: &str) -> Result<(), Error> {
-        let runs = Query { parent: Some(id.to_owned()), ..newest(Kind::Run, 100) };
+        let mut runs = Query { parent: Some(id.to_owned()), ..newest(Kind::Run, 100) };
         loop {
             let page = self.0.store().list::<StoredRun>(&runs).await?;
             for run in &page {
                 self.0.delete_children::<Step>(&run.value.run.id).await?;
                 self.0.delete_children::<StoredEvent>(&run.value.run.id).await?;
-                let gone = vec![Write::Delete(Kind::Run, run.value.run.id.clone(), None), kept(&run.value.run.id)];
+                let gone =
+                    vec![Write::Delete(Kind::Run, run.value.run.id.clone(), None), kept(&run.value.run.id)];
                 self.0.store().commit(gone).await?;
             }
-            if page.is_empty() {
-                break;
-            }
+            let Some(last) = page.last() else { break };
+            runs.after = Some(store::after(&last.value.run.id));
         }
         self.0.delete_children::<Message>(id).await?;
         self.0.store().commit(vec![kept(id)]).await?;

@@ -67,7 +67,9 @@ impl TokenRules {
 fn segments(token: &str) -> Result<(&str, &str, &str), Refused> {
     let mut parts = token.split('.');
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(header), Some(payload), Some(signature), None) if !signature.is_empty() => Ok((header, payload, signature)),
+        (Some(header), Some(payload), Some(signature), None) if !signature.is_empty() => {
+            Ok((header, payload, signature))
+        }
         _ => Err(Refused("segments")),
     }
 }

@@ -83,12 +83,18 @@ async fn turn(user: &Client, thread: &str, agent: &str) -> Result<(), Fault> {
             }
             "thread.message.completed" => {
                 show::line("");
-                let annotations = data["content"][0]["text"]["annotations"].as_array().cloned().unwrap_or_default();
+                let annotations =
+                    data["content"][0]["text"]["annotations"].as_array().cloned().unwrap_or_default();
                 let mut told = Vec::new();
                 for citation in annotations {
                     let source = &citation["file_citation"];
                     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                    let from = format!("  {} {}, {}", text(&citation["text"]), text(&source["filename"]), text(&source["position"]));
+                    let from = format!(
+                        "  {} {}, {}",
+                        text(&citation["text"]),
+                        text(&source["filename"]),
+                        text(&source["position"])
+                    );
                     if !told.contains(&from) {
                         show::line(&show::dim(&from));
                         told.push(from);
@@ -100,7 +106,9 @@ async fn turn(user: &Client, thread: &str, agent: &str) -> Result<(), Fault> {
             }
             "thread.run.requires_action" => {
                 let calls = &data["required_action"]["submit_tool_outputs"]["tool_calls"];
-                show::line(&format!("the agent asks for the outputs of {calls}: hand them in through the API"));
+                show::line(&format!(
+                    "the agent asks for the outputs of {calls}: hand them in through the API"
+                ));
             }
             _ => {}
         }

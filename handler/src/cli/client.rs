@@ -52,7 +52,10 @@ impl Client {
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Fault> {
         let request = request.bearer_auth(&self.token);
-        let response = request.send().await.map_err(|_| format!("nothing answers at {}: is `handler dev` running?", self.base))?;
+        let response = request
+            .send()
+            .await
+            .map_err(|_| format!("nothing answers at {}: is `handler dev` running?", self.base))?;
         if response.status().is_success() {
             return Ok(response);
         }

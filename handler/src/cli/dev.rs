@@ -37,6 +37,9 @@ pub(super) struct Dev {
     /// Reproduce the traps of the real host, so that what would fail in Azure fails here.
     #[arg(long)]
     strict: bool,
+    /// How many crashes of the handler the host survives; the real one survives two in thirty minutes.
+    #[arg(long, hide = true, default_value_t = 3)]
+    crashes: usize,
     /// Print the handler's log lines as they are.
     #[arg(long)]
     verbose: bool,
@@ -55,9 +58,14 @@ impl Dev {
         let jwks = state.join("jwks.json");
         std::fs::write(&jwks, issuer.jwks().to_string())?;
 
-        let doorway = TcpListener::bind((Ipv4Addr::LOCALHOST, if self.port == 0 { 0 } else { self.port.saturating_add(1) })).await?;
+        let doorway = TcpListener::bind((
+            Ipv4Addr::LOCALHOST,
+            if self.port == 0 { 0 } else { self.port.saturating_add(1) },
+        ))
+        .await?;
         let uploads = storage::base(doorway.local_addr()?);
-        let local = Local::open(&state, local::Options::default(), Arc::new(SystemClock), Arc::new(OsEntropy))?;
+        let local =
+            Local::open(&state, local::Options::default(), Arc::new(SystemClock), Arc::new(OsEntropy))?;
         local.directory.seed(&TENANTS.map(|(id, name)| TenantRecord::new(id, name))).await?;
         for (tenant, _) in TENANTS {
             std::fs::create_dir_all(state.join("uploads").join(tenant))?;
@@ -97,6 +105,7 @@ impl Dev {
         options.env = environment(state, jwks, uploads);
         options.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         options.strict = self.strict;
+        options.error_limit = self.crashes;
         options.queues = Arc::new(Queues(local.queue.clone()));
         options.blobs = Arc::new(FolderBlobs::new(state));
         options.state = state.join("host");

@@ -23,11 +23,16 @@ impl Invoke {
         let known = crate::functions::find(&self.function).map(|function| &function.trigger);
         match known {
             None => {
-                let names: Vec<_> = crate::functions::FUNCTIONS.iter().map(|function| function.name).collect();
+                let names: Vec<_> =
+                    crate::functions::FUNCTIONS.iter().map(|function| function.name).collect();
                 return Err(format!("there is no function `{}`: {}", self.function, names.join(", ")).into());
             }
             Some(crate::functions::Trigger::Http(http)) => {
-                return Err(format!("`{}` is called over HTTP: {} {}/api/{}", self.function, http.method, self.url, http.route).into());
+                return Err(format!(
+                    "`{}` is called over HTTP: {} {}/api/{}",
+                    self.function, http.method, self.url, http.route
+                )
+                .into());
             }
             Some(_) => {}
         }
@@ -37,7 +42,8 @@ impl Invoke {
         };
         let url = format!("{}/admin/functions/{}", self.url, self.function);
         let sent = reqwest::Client::new().post(url).json(&json!({"input": event})).send().await;
-        let answer = sent.map_err(|_| format!("nothing answers at {}: is `handler dev` running?", self.url))?;
+        let answer =
+            sent.map_err(|_| format!("nothing answers at {}: is `handler dev` running?", self.url))?;
         if !answer.status().is_success() {
             return Err(format!("the host answers {}", answer.status()).into());
         }

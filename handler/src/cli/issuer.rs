@@ -42,7 +42,13 @@ impl DevIssuer {
     }
 
     /// A token (RFC 7519) for a user of a tenant, whether or not the tenant is known.
-    pub(super) fn token(&self, tenant: &str, user: &str, roles: &[String], lifetime: Duration) -> Result<String, Fault> {
+    pub(super) fn token(
+        &self,
+        tenant: &str,
+        user: &str,
+        roles: &[String],
+        lifetime: Duration,
+    ) -> Result<String, Fault> {
         let now = SystemClock.now().as_second();
         let claims = json!({
             "iss": DEV_ISSUER,

@@ -34,7 +34,11 @@ pub(super) fn layout(folder: &Path) -> Result<(), Fault> {
     if folder.join("host.json").exists() {
         std::fs::remove_dir_all(folder)?;
     } else if folder.exists() && folder.read_dir()?.next().is_some() {
-        return Err(format!("{} is not empty, and is no application: choose another folder", folder.display()).into());
+        return Err(format!(
+            "{} is not empty, and is no application: choose another folder",
+            folder.display()
+        )
+        .into());
     }
     std::fs::create_dir_all(folder)?;
     std::fs::write(folder.join("host.json"), HOST_JSON)?;

@@ -23,7 +23,12 @@ struct Storage {
 }
 
 /// Serves upload links on `listener`; `base` is what their URLs begin with.
-pub(super) async fn serve(listener: TcpListener, local: Local, base: String, limit: u64) -> Result<(), Fault> {
+pub(super) async fn serve(
+    listener: TcpListener,
+    local: Local,
+    base: String,
+    limit: u64,
+) -> Result<(), Fault> {
     let storage = Storage { local, base, limit };
     let router = Router::new().route("/{token}", put(upload)).with_state(storage);
     Ok(axum::serve(listener, router).await?)
@@ -35,7 +40,8 @@ pub(super) fn base(address: SocketAddr) -> String {
 }
 
 async fn upload(State(storage): State<Storage>, Path(token): Path<String>, request: Request) -> StatusCode {
-    let body = request.into_body().into_data_stream().map(|chunk| chunk.map_err(std::io::Error::other)).boxed();
+    let body =
+        request.into_body().into_data_stream().map(|chunk| chunk.map_err(std::io::Error::other)).boxed();
     match storage.local.redeem_upload(&token, storage.limit, body).await {
         Ok(Some(uploaded)) => storage.tell(&uploaded).await,
         Ok(None) => StatusCode::FORBIDDEN,
@@ -64,7 +70,8 @@ impl Storage {
             "dataVersion": "",
             "metadataVersion": "1",
         });
-        let told = self.local.queue.push_raw("blob-events", event.to_string().into_bytes(), Duration::ZERO).await;
+        let told =
+            self.local.queue.push_raw("blob-events", event.to_string().into_bytes(), Duration::ZERO).await;
         if told.is_ok() { StatusCode::CREATED } else { StatusCode::SERVICE_UNAVAILABLE }
     }
 }

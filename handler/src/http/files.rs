@@ -22,7 +22,9 @@ pub(crate) async fn create(mut call: Call) -> Result<Response, Error> {
         (Some("multipart/form-data"), None) => upload::multipart(call).await,
         (Some("application/json"), None) => link(&mut call).await,
         (_, Some(filename)) => upload::raw(call, filename).await,
-        (_, None) => Err(Error::invalid("filename", "is needed beside raw bytes: POST files?filename=report.pdf")),
+        (_, None) => {
+            Err(Error::invalid("filename", "is needed beside raw bytes: POST files?filename=report.pdf"))
+        }
     }
 }
 

@@ -17,11 +17,13 @@ pub(crate) async fn create(mut call: Call) -> Result<Response, Error> {
 pub(crate) async fn list(call: Call) -> Result<Response, Error> {
     let query = call.query(&["limit", "order", "cursor", "where", "sort"])?;
     let field = |name: &'static str, text: &str| {
-        FieldPath::parse(text).ok_or_else(|| Error::invalid(name, "must name a member: letters, digits, _ and dots"))
+        FieldPath::parse(text)
+            .ok_or_else(|| Error::invalid(name, "must name a member: letters, digits, _ and dots"))
     };
     let mut asked = RecordQuery::default();
     for condition in query.all("where") {
-        let (name, value) = condition.split_once(':').ok_or_else(|| Error::invalid("where", "must be `member:value`"))?;
+        let (name, value) =
+            condition.split_once(':').ok_or_else(|| Error::invalid("where", "must be `member:value`"))?;
         asked.equal.push((field("where", name)?, scalar(value)));
     }
     if asked.equal.len() > 8 {
@@ -81,7 +83,9 @@ fn shape(record: &Record) -> Value {
 fn scalar(text: &str) -> Scalar {
     match serde_json::from_str(text) {
         Ok(Value::Bool(value)) => Scalar::Bool(value),
-        Ok(Value::Number(number)) => number.as_f64().map_or_else(|| Scalar::Text(text.to_owned()), Scalar::Number),
+        Ok(Value::Number(number)) => {
+            number.as_f64().map_or_else(|| Scalar::Text(text.to_owned()), Scalar::Number)
+        }
         Ok(Value::String(inner)) => Scalar::Text(inner),
         _ => Scalar::Text(text.to_owned()),
     }

@@ -6,6 +6,7 @@ use pool::{
     Error, Scope,
     runs::{NewRun, Run, ToolOutputs},
 };
+use tracing::Instrument;
 
 pub(crate) async fn create(mut call: Call) -> Result<Response, Error> {
     let new: NewRun = call.json().await?;
@@ -55,7 +56,9 @@ pub(crate) async fn events(call: Call) -> Result<Response, Error> {
     call.query(&[])?;
     let after = match call.parts.headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default()) {
         None | Some("") => None,
-        Some(id) => Some(id.parse().map_err(|_| Error::invalid("Last-Event-ID", "must be the id of an event"))?),
+        Some(id) => {
+            Some(id.parse().map_err(|_| Error::invalid("Last-Event-ID", "must be the id of an event"))?)
+        }
     };
     let (thread, run) = (call.param("thread_id").to_owned(), call.param("run_id").to_owned());
     call.scope.runs().get(&thread, &run).await?;
@@ -66,11 +69,12 @@ pub(crate) async fn events(call: Call) -> Result<Response, Error> {
 fn driven(scope: Scope, run: Run, after: Option<u64>) -> Response {
     let driver = scope.clone();
     let id = run.id.clone();
-    tokio::spawn(async move {
+    let drive = async move {
         if let Err(fault) = driver.runs().drive(&id).await {
             tracing::warn!(run = id, error = %crate::problem::chain(&fault), "the queue will drive the run");
         }
-    });
+    };
+    tokio::spawn(drive.in_current_span());
     events::follow(scope, run.thread_id, run.id, after)
 }
 

@@ -3,7 +3,7 @@
 use crate::{answer, app::App, openapi};
 use axum::{http::StatusCode, response::Response};
 use pool::Error;
-use serde_json::json;
+use serde_json::{Map, json};
 use std::sync::Arc;
 
 pub(crate) async fn health(_: Arc<App>) -> Result<Response, Error> {
@@ -12,15 +12,22 @@ pub(crate) async fn health(_: Arc<App>) -> Result<Response, Error> {
 
 /// Names each dependency; 503 if one does not answer. Says nothing of tenants.
 pub(crate) async fn ready(app: Arc<App>) -> Result<Response, Error> {
-    let directory = app.doors.ports().directory.list(None, 1).await;
-    if let Err(fault) = &directory {
-        tracing::warn!(error = %crate::problem::chain(fault), "the directory does not answer");
+    let mut dependencies = Map::new();
+    let mut good = true;
+    for (name, answered) in app.doors.probe().await {
+        if let Err(fault) = &answered {
+            tracing::warn!(dependency = name, error = %crate::problem::chain(fault), "it does not answer");
+        }
+        good &= answered.is_ok();
+        dependencies.insert(name.into(), word(answered.is_ok()).into());
     }
-    let word = |good: bool| if good { "ok" } else { "unavailable" };
-    let good = directory.is_ok();
     let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({"status": word(good), "dependencies": {"directory": word(good)}, "backend": app.backend});
+    let body = json!({"status": word(good), "backend": app.backend, "dependencies": dependencies});
     answer::json(status, &body)
+}
+
+fn word(good: bool) -> &'static str {
+    if good { "ok" } else { "unavailable" }
 }
 
 pub(crate) async fn openapi(app: Arc<App>) -> Result<Response, Error> {

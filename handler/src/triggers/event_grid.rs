@@ -23,13 +23,19 @@ pub(super) fn read(text: &str, host: Option<&str>) -> Result<BlobEvent, &'static
         event => event,
     };
     let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
-    if !matches!(text("/eventType"), Some("Microsoft.Storage.BlobCreated" | "Microsoft.Storage.BlobDeleted")) {
+    if !matches!(text("/eventType"), Some("Microsoft.Storage.BlobCreated" | "Microsoft.Storage.BlobDeleted"))
+    {
         return Err("an event of another type");
     }
-    let subject = text("/subject").and_then(|subject| subject.strip_prefix("/blobServices/default/containers/"));
-    let (container, blob) = subject.and_then(|s| s.split_once("/blobs/")).ok_or("an event without a subject")?;
+    let subject =
+        text("/subject").and_then(|subject| subject.strip_prefix("/blobServices/default/containers/"));
+    let (container, blob) =
+        subject.and_then(|s| s.split_once("/blobs/")).ok_or("an event without a subject")?;
     let url = text("/data/url").and_then(|url| Url::parse(url).ok()).ok_or("an event without a URL")?;
-    let plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+    let plain = url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
     if !plain || url.path().strip_prefix('/') != Some(&format!("{container}/{blob}")) {
         return Err("an event whose subject and URL disagree");
     }
@@ -56,7 +62,8 @@ mod tests {
 
     #[test]
     fn subject_and_url_must_agree() {
-        let good = event("contoso/blobs/files/file_1", "https://acct.blob.core.windows.net/contoso/files/file_1");
+        let good =
+            event("contoso/blobs/files/file_1", "https://acct.blob.core.windows.net/contoso/files/file_1");
         assert_eq!(good, Ok(BlobEvent { container: "contoso".into(), blob: "files/file_1".into() }));
         for (subject, url) in [
             ("contoso/blobs/files/file_1", "https://acct.blob.core.windows.net/fabrikam/files/file_1"),
@@ -64,7 +71,10 @@ mod tests {
             ("contoso/blobs/files/file_1", "https://acct.blob.core.windows.net:444/contoso/files/file_1"),
             ("contoso/blobs/files/file_1", "https://x@acct.blob.core.windows.net/contoso/files/file_1"),
             ("contoso/blobs/files/file_1", "https://acct.blob.core.windows.net/contoso/files/file_1?sig=x"),
-            ("contoso/blobs/../fabrikam/file_1", "https://acct.blob.core.windows.net/contoso/../fabrikam/file_1"),
+            (
+                "contoso/blobs/../fabrikam/file_1",
+                "https://acct.blob.core.windows.net/contoso/../fabrikam/file_1",
+            ),
             ("contoso", "https://acct.blob.core.windows.net/contoso"),
         ] {
             assert!(event(subject, url).is_err(), "{subject} {url}");

@@ -11,18 +11,22 @@ const LAST_TRY: u32 = 5;
 
 /// Door 3: the folder says whose the file is.
 pub(crate) async fn ingest_blob(app: Arc<App>, invocation: Invocation) -> Result<(), Error> {
-    let needed = |name: &'static str| invocation.metadata(name).ok_or_else(|| Error::invalid(name, "is needed"));
-    let (tenant, name) = (needed("tenant")?, needed("name")?);
-    let scope = match app.doors.claim(Owned::DropFolder(&tenant)).await {
+    let needed =
+        |name: &'static str| invocation.metadata(name).ok_or_else(|| Error::invalid(name, "is needed"));
+    // The host's pattern is greedy: in `contoso/2026/report.pdf` it finds a tenant `contoso/2026`. The first folder counts.
+    let path = format!("{}/{}", needed("tenant")?, needed("name")?);
+    let (tenant, name) = path.split_once('/').ok_or_else(|| Error::invalid("name", "is needed"))?;
+    let scope = match app.doors.claim(Owned::DropFolder(tenant)).await {
         Err(Error::NotFound | Error::Forbidden(_)) => {
             tracing::warn!("a file in the folder of no tenant that is served: it is left where it is");
             return Ok(());
         }
         scope => scope?,
     };
+    super::belongs_to(&scope);
     let bytes = invocation.bytes()?;
     let body = futures::stream::once(async { Ok(bytes.into()) }).boxed();
-    match scope.files().take_in(&name, None, body).await {
+    match scope.files().take_in(name, None, body).await {
         Err(Error::Invalid(faults)) => {
             let rule = faults.first().map(|fault| fault.message.clone()).unwrap_or_default();
             tracing::warn!(tenant = %scope.tenant(), rule, "a file in the drop folder breaks a rule");
@@ -45,6 +49,7 @@ pub(crate) async fn ingest_event(app: Arc<App>, invocation: Invocation) -> Resul
         Err(Error::NotFound | Error::Forbidden(_)) => return Ok(()),
         scope => scope?,
     };
+    super::belongs_to(&scope);
     match event.blob.strip_prefix("files/") {
         Some(id) => scope.files().changed(id).await,
         None => tracing::info!(tenant = %scope.tenant(), "an event of a blob that is not ours"),
@@ -54,7 +59,9 @@ pub(crate) async fn ingest_event(app: Arc<App>, invocation: Invocation) -> Resul
 
 /// Door 2: our own job.
 pub(crate) async fn ingest_document(app: Arc<App>, invocation: Invocation) -> Result<(), Error> {
-    let Some((scope, job)) = super::open(&app, &invocation.message()?, Operation::Ingest).await? else { return Ok(()) };
+    let Some((scope, job)) = super::open(&app, &invocation.message()?, Operation::Ingest).await? else {
+        return Ok(());
+    };
     let files = scope.files();
     match files.ingest(&job.target).await {
         Err(fault) if invocation.dequeue_count() >= LAST_TRY => {

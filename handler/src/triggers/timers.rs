@@ -12,7 +12,9 @@ pub(crate) async fn runs_sweep(app: Arc<App>, _: Invocation) -> Result<(), Error
         match scope.sweep().promises().await {
             Ok(0) => {}
             Ok(renewed) => tracing::info!(tenant = %scope.tenant(), renewed, "promises were renewed"),
-            Err(fault) => tracing::error!(tenant = %scope.tenant(), error = %chain(&fault), "the sweep failed"),
+            Err(fault) => {
+                tracing::error!(tenant = %scope.tenant(), error = %chain(&fault), "the sweep failed")
+            }
         }
     }
     Ok(())
@@ -24,8 +26,12 @@ pub(crate) async fn sessions_cleanup(app: Arc<App>, _: Invocation) -> Result<(),
     while let Some(scope) = tenants.try_next().await? {
         match scope.sweep().expired().await {
             Ok(0) => {}
-            Ok(forgotten) => tracing::info!(tenant = %scope.tenant(), forgotten, "what had expired is forgotten"),
-            Err(fault) => tracing::error!(tenant = %scope.tenant(), error = %chain(&fault), "the sweep failed"),
+            Ok(forgotten) => {
+                tracing::info!(tenant = %scope.tenant(), forgotten, "what had expired is forgotten")
+            }
+            Err(fault) => {
+                tracing::error!(tenant = %scope.tenant(), error = %chain(&fault), "the sweep failed")
+            }
         }
     }
     Ok(())

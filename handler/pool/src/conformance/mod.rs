@@ -1,7 +1,7 @@
 //! The law of each port, as code: public functions that run against any adapter and panic where it breaks the law.
 //!
-//! * [`records`], [`index`], [`blobs`], [`queue`], [`directory`]: one suite a port. Each uses two or three tenants,
-//!   because the first law of every port is that a tenant's data is out of every other tenant's reach.
+//! * [`records`], [`index`], [`blobs`], [`links`], [`queue`], [`directory`], [`model`], [`extractor`]: one suite a port.
+//!   Those of data use two or three tenants, because the first law of every port is that a tenant's data is out of every other tenant's reach.
 //! * [`memory`]: the smallest adapters that obey, for unit tests.
 //! * [`lying`]: wrappers that break the law in a chosen way, to prove that what stands above a port notices.
 
@@ -10,7 +10,10 @@ pub mod memory;
 
 mod blobs;
 mod directory;
+mod extractor;
 mod index;
+mod links;
+mod model;
 mod naughty;
 mod queries;
 mod queue;
@@ -18,7 +21,10 @@ mod records;
 
 pub use blobs::blobs;
 pub use directory::directory;
+pub use extractor::extractor;
 pub use index::index;
+pub use links::{Sender, links};
+pub use model::model;
 pub use naughty::NAUGHTY;
 pub use queries::{position, sort_key};
 pub use queue::{QueueReader, queue};

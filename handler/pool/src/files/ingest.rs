@@ -2,11 +2,11 @@
 //!
 //! It looks at what is there, not at what an event says. The same event five times, in any order, ends the same.
 
-use super::{FileStatus, Files, StatusDetails, StoredFile, UPLOAD_S, blob};
+use super::{FileStatus, Files, StatusDetails, StoredFile, UPLOAD_S, blob, is_file_id};
 use crate::{
     Error, Versioned,
     outbox::{Promise, kept},
-    ports::{Entry, EntryKey, Etag, Extracted, Extraction, Kind, PortError, Write},
+    ports::{BlobInfo, Entry, EntryKey, Etag, Extracted, Extraction, Kind, PortError, Write},
     search::Source,
     store,
 };
@@ -16,12 +16,14 @@ use std::{collections::BTreeMap, time::Duration};
 const BATCH: usize = 200;
 /// The most passages that a file may have.
 const MAX_PASSAGES: usize = 20_000;
+/// How long after it last wrote the record an ingestion may still write to the index.
+const BUSY_S: i64 = 60;
 
 impl Files<'_> {
     /// Makes the index agree with a file.
     ///
     /// # Errors
-    /// A backend's failure, or [`Error::Conflict`] when the file changed meanwhile: then ask again.
+    /// A backend's failure, or [`Error::Conflict`] when the file changed meanwhile, or is being read: then ask again.
     pub async fn ingest(&self, id: &str) -> Result<(), Error> {
         let Some(stored) = self.0.store().get::<StoredFile>(id).await? else { return self.erase(id).await };
         if stored.value.gone {
@@ -29,7 +31,8 @@ impl Files<'_> {
         }
         let Some(info) = self.0.ports().blobs.head(self.0.tenant(), &blob(id)).await? else {
             let file = &stored.value.file;
-            let awaited = file.status == FileStatus::Uploading && self.0.seconds() < file.created_at + UPLOAD_S;
+            let awaited =
+                file.status == FileStatus::Uploading && self.0.seconds() < file.created_at + UPLOAD_S;
             return if awaited { Ok(()) } else { self.erase(id).await };
         };
         let settled = matches!(stored.value.file.status, FileStatus::Indexed | FileStatus::Quarantined);
@@ -37,12 +40,15 @@ impl Files<'_> {
             self.0.store().commit(vec![kept(id)]).await?;
             return Ok(());
         }
-        self.index(stored, &info.etag).await
+        if self.0.seconds() < stored.value.busy_until {
+            return Err(Error::Conflict("the file is being read".into()));
+        }
+        self.index(stored, &info).await
     }
 
     /// Hears that a file's bytes may have changed, and has the queue look. A name that is no file's is no matter.
     pub async fn changed(&self, id: &str) {
-        if store::is_row_id(id) {
+        if is_file_id(id) {
             self.0.hand_over(Promise::Ingest, id, Duration::ZERO).await;
         }
     }
@@ -55,7 +61,8 @@ impl Files<'_> {
         let Some(Versioned { value: mut file, etag }) = self.0.store().get::<StoredFile>(id).await? else {
             return Ok(());
         };
-        if file.gone || matches!(file.file.status, FileStatus::Indexed | FileStatus::Quarantined) {
+        let settled = matches!(file.file.status, FileStatus::Indexed | FileStatus::Quarantined);
+        if file.gone || settled || self.0.seconds() < file.busy_until {
             return Ok(());
         }
         file.file.status = FileStatus::Failed;
@@ -72,48 +79,79 @@ impl Files<'_> {
         if let Some(Versioned { value, .. }) = &stored {
             scope.ports().index.delete(scope.tenant(), &keys(id, 0, value.high)).await?;
         }
-        if stored.is_some() {
+        if is_file_id(id) {
             scope.ports().blobs.delete(scope.tenant(), &blob(id)).await?;
         }
-        let mut writes = vec![kept(id)];
-        if let Some(Versioned { etag, .. }) = stored {
-            writes.push(Write::Delete(Kind::File, id.to_owned(), Some(etag)));
-        }
+        let writes = match stored {
+            None => vec![kept(id)],
+            // What an ingestion writes behind our back is removed when it must have ended.
+            Some(Versioned { mut value, etag }) if scope.seconds() < value.busy_until => {
+                value.gone = true;
+                vec![store::replace(&value, &etag)?, scope.renewed(Promise::Ingest, id, BUSY_S).await?]
+            }
+            Some(Versioned { etag, .. }) => {
+                vec![Write::Delete(Kind::File, id.to_owned(), Some(etag)), kept(id)]
+            }
+        };
         scope.store().commit(writes).await?;
         Ok(())
     }
 
-    async fn index(&self, stored: Versioned<StoredFile>, version: &Etag) -> Result<(), Error> {
-        let Versioned { value: mut file, etag } = stored;
+    async fn index(&self, stored: Versioned<StoredFile>, info: &BlobInfo) -> Result<(), Error> {
+        let Versioned { value: mut file, mut etag } = stored;
         let id = file.file.id.clone();
         file.file.status = FileStatus::Indexing;
         file.file.status_details = None;
-        let etag = self.save(&file, &etag, Vec::new()).await?;
+        file.file.bytes = info.len;
+        self.hold(&mut file, &mut etag).await?;
+        let limit = self.0.settings().max_file;
+        if info.len > limit {
+            let reason = format!("the file is larger than {limit} bytes");
+            return self
+                .quarantine(file, etag, &info.etag, StatusDetails { code: "too_large".into(), reason })
+                .await;
+        }
         let blobs = &self.0.ports().blobs;
-        let Some((info, body)) = blobs.get(self.0.tenant(), &blob(&id), Some(version)).await? else {
+        let Some((_, body)) = blobs.get(self.0.tenant(), &blob(&id), Some(&info.etag)).await? else {
             return Err(PortError::Conflict.into());
         };
-        file.file.bytes = info.len;
         let extractor = &self.0.ports().extractor;
-        let extraction = extractor.extract(&file.file.filename, &file.file.content_type, info.len, body).await?;
+        let asked = extractor.extract(&file.file.filename, &file.file.content_type, info.len, body).await;
+        let extraction = match asked {
+            Ok(extraction) => extraction,
+            Err(fault) => {
+                // Nothing was written to the index: the next try need not wait.
+                file.busy_until = 0;
+                drop(self.0.store().commit(vec![store::replace(&file, &etag)?]).await);
+                return Err(fault.into());
+            }
+        };
         match extraction {
-            Extraction::Text(text) if text.passages.len() <= MAX_PASSAGES => self.publish(file, etag, version, text).await,
+            Extraction::Text(text) if text.passages.len() <= MAX_PASSAGES => {
+                self.publish(file, etag, &info.etag, text).await
+            }
             Extraction::Text(_) => {
                 let reason = format!("the file has more than {MAX_PASSAGES} passages; split it");
-                self.quarantine(file, etag, version, StatusDetails { code: "too_large".into(), reason }).await
+                self.quarantine(file, etag, &info.etag, StatusDetails { code: "too_large".into(), reason })
+                    .await
             }
             Extraction::Rejected { code, reason } => {
-                self.quarantine(file, etag, version, StatusDetails { code, reason }).await
+                self.quarantine(file, etag, &info.etag, StatusDetails { code, reason }).await
             }
         }
     }
 
-    async fn publish(&self, mut file: StoredFile, etag: Etag, version: &Etag, text: Extracted) -> Result<(), Error> {
+    async fn publish(
+        &self,
+        mut file: StoredFile,
+        mut etag: Etag,
+        version: &Etag,
+        text: Extracted,
+    ) -> Result<(), Error> {
         let id = file.file.id.clone();
         let count = text.passages.len() as u32;
         let before = file.high;
         file.high = before.max(count);
-        let etag = self.save(&file, &etag, Vec::new()).await?;
         let owner = Some(file.file.user_id.clone()).filter(|owner| !owner.is_empty());
         for (batch, passages) in text.passages.chunks(BATCH).enumerate() {
             let mut vectors = match &self.0.ports().embedder {
@@ -134,41 +172,52 @@ impl Files<'_> {
                 vector: vectors.next(),
             };
             let entries = passages.iter().enumerate().map(entry).collect();
+            self.hold(&mut file, &mut etag).await?;
             self.0.ports().index.upsert(self.0.tenant(), entries).await?;
         }
-        self.0.ports().index.delete(self.0.tenant(), &keys(&id, count, before)).await?;
+        if count < before {
+            self.hold(&mut file, &mut etag).await?;
+            self.0.ports().index.delete(self.0.tenant(), &keys(&id, count, before)).await?;
+        }
         file.high = count;
-        file.indexed = Some(version.clone());
         file.file.status = FileStatus::Indexed;
         file.file.chunks = count;
         file.file.kind = Some(text.kind);
         file.file.title = text.title;
         file.file.indexed_at = Some(self.0.seconds());
-        self.save(&file, &etag, vec![kept(&id)]).await.map(drop)
+        self.settle(file, &etag, version).await
     }
 
     async fn quarantine(
         &self,
         mut file: StoredFile,
-        etag: Etag,
+        mut etag: Etag,
         version: &Etag,
         why: StatusDetails,
     ) -> Result<(), Error> {
-        let id = file.file.id.clone();
-        self.0.ports().index.delete(self.0.tenant(), &keys(&id, 0, file.high)).await?;
+        self.hold(&mut file, &mut etag).await?;
+        self.0.ports().index.delete(self.0.tenant(), &keys(&file.file.id, 0, file.high)).await?;
         file.high = 0;
-        file.indexed = Some(version.clone());
         file.file.status = FileStatus::Quarantined;
         file.file.status_details = Some(why);
         file.file.chunks = 0;
-        self.save(&file, &etag, vec![kept(&id)]).await.map(drop)
+        self.settle(file, &etag, version).await
     }
 
-    async fn save(&self, file: &StoredFile, etag: &Etag, more: Vec<Write>) -> Result<Etag, Error> {
-        let mut writes = vec![store::replace(file, etag)?];
-        writes.extend(more);
-        let etags = self.0.store().commit(writes).await?;
-        etags.into_iter().next().ok_or_else(|| Error::internal("a commit without versions"))
+    /// Before each write to the index: nobody else reads the file, or has deleted or replaced it.
+    async fn hold(&self, file: &mut StoredFile, etag: &mut Etag) -> Result<(), Error> {
+        file.busy_until = self.0.seconds() + BUSY_S;
+        let etags = self.0.store().commit(vec![store::replace(file, etag)?]).await?;
+        *etag = etags.into_iter().next().ok_or_else(|| Error::internal("a commit without versions"))?;
+        Ok(())
+    }
+
+    async fn settle(&self, mut file: StoredFile, etag: &Etag, version: &Etag) -> Result<(), Error> {
+        file.indexed = Some(version.clone());
+        file.busy_until = 0;
+        let writes = vec![store::replace(&file, etag)?, kept(&file.file.id)];
+        self.0.store().commit(writes).await?;
+        Ok(())
     }
 }
 

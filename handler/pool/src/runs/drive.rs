@@ -12,6 +12,7 @@ use crate::{
     ports::{Etag, Item, PortError, StepRequest, Write},
     store,
 };
+use futures::{StreamExt, TryStreamExt};
 use std::time::Duration;
 
 /// Calls of tools that a run may make.
@@ -32,6 +33,8 @@ pub enum Progress {
 pub(crate) enum Stop {
     /// Another write came first: a cancellation, or another driver.
     Lost,
+    /// The run's time is over.
+    Overdue,
     Fault(Error),
 }
 
@@ -76,7 +79,7 @@ impl Runs<'_> {
         match driver.drive().await {
             Ok(()) => Ok(Progress::Rests),
             Err(Stop::Fault(fault)) => Err(fault),
-            Err(Stop::Lost) => driver.give_way().await,
+            Err(Stop::Lost | Stop::Overdue) => driver.give_way().await,
         }
     }
 }
@@ -103,24 +106,25 @@ pub(crate) struct Driver<'a> {
 impl Driver<'_> {
     async fn drive(&mut self) -> Result<(), Stop> {
         self.begin().await?;
-        loop {
-            if self.scope.seconds() >= self.run.run.expires_at {
-                return self.end(Ending::Expired).await;
-            }
-            match self.step().await? {
-                Turn::Again => {}
-                Turn::Rest => return Ok(()),
+        while !self.overdue() {
+            match self.step().await {
+                Ok(Turn::Again) => {}
+                Ok(Turn::Rest) => return Ok(()),
+                Err(Stop::Overdue) => break,
+                Err(stop) => return Err(stop),
             }
         }
+        self.end(Ending::Expired).await
+    }
+
+    fn overdue(&self) -> bool {
+        self.scope.seconds() >= self.run.run.expires_at
     }
 
     async fn begin(&mut self) -> Result<(), Stop> {
         self.run.apply(Move::Begin)?;
         self.run.run.started_at.get_or_insert(self.scope.seconds());
-        if let Some(draft) = self.run.draft.take() {
-            let gone = serde_json::json!({"id": draft, "object": "thread.message.discarded"});
-            self.tell("thread.message.discarded", gone);
-        }
+        self.pending.extend(self.run.discarded());
         let event = self.run.run_event("thread.run.in_progress");
         self.pending.push(event);
         self.save().await
@@ -129,12 +133,9 @@ impl Driver<'_> {
     /// One step of the model, and what it asks for.
     async fn step(&mut self) -> Result<Turn, Stop> {
         let request = self.request().await?;
-        let asked = self.scope.ports().model.step(self.scope.tenant(), request).await;
-        let answer = match asked {
-            Ok(stream) => self.listen(stream).await?,
-            Err(fault) => Err(fault),
-        };
-        let answer = match answer {
+        let (model, tenant) = (self.scope.ports().model.clone(), self.scope.tenant().clone());
+        let asked = async move { model.step(&tenant, request).await };
+        let answer = match self.listen(futures::stream::once(asked).try_flatten().boxed()).await? {
             Ok(answer) => answer,
             Err(fault) => return self.model_failed(fault).await,
         };
@@ -171,7 +172,8 @@ impl Driver<'_> {
         let thread = Some(self.run.run.thread_id.clone());
         let query = crate::ports::Query { parent: thread, ..store::newest(crate::ports::Kind::Message, 100) };
         let messages = self.scope.store().list::<crate::messages::Message>(&query).await?;
-        let before = messages.into_iter().rev().filter(|m| m.value.run_id.as_deref() != Some(&self.run.run.id));
+        let before =
+            messages.into_iter().rev().filter(|m| m.value.run_id.as_deref() != Some(&self.run.run.id));
         Ok(before.map(|m| Item::Message { role: m.value.role, text: m.value.text() }).collect())
     }
 
@@ -179,6 +181,7 @@ impl Driver<'_> {
         tracing::warn!(tenant = %self.scope.tenant(), run = %self.run.run.id, %fault,
             cause = std::error::Error::source(&fault).map(tracing::field::display), "the model failed");
         self.run.failures += 1;
+        self.pending.extend(self.run.discarded());
         if fault.transient() && self.run.failures < MAX_FAILURES {
             self.save().await?;
             let wait = match fault {
@@ -190,7 +193,9 @@ impl Driver<'_> {
             return Ok(Turn::Again);
         }
         let (code, message) = match fault {
-            PortError::Exhausted { .. } => ("rate_limit_exceeded", "the model is over its limit; try again later"),
+            PortError::Exhausted { .. } => {
+                ("rate_limit_exceeded", "the model is over its limit; try again later")
+            }
             fault if fault.transient() => ("model_unavailable", "the model does not answer; try again later"),
             _ => ("model_refused", "the model refuses the request"),
         };
@@ -262,14 +267,18 @@ impl Driver<'_> {
         };
         let ours = current.value.lease.as_ref().is_some_and(|lease| lease.holder == self.holder);
         if current.value.run.status != Status::Cancelling || !ours {
-            return Ok(if current.value.run.status.ended() { Progress::Rests } else { Progress::Busy(Duration::from_secs(5)) });
+            return Ok(if current.value.run.status.ended() {
+                Progress::Rests
+            } else {
+                Progress::Busy(Duration::from_secs(5))
+            });
         }
         self.run = current.value;
         self.etag = current.etag;
         self.pending.clear();
         self.writes.clear();
         match self.end(Ending::Cancelled).await {
-            Ok(()) | Err(Stop::Lost) => Ok(Progress::Rests),
+            Ok(()) | Err(Stop::Lost | Stop::Overdue) => Ok(Progress::Rests),
             Err(Stop::Fault(fault)) => Err(fault),
         }
     }

@@ -69,7 +69,9 @@ impl Status {
             (Self::InProgress, End(Ending::Incomplete)) => Some(Self::Incomplete),
             (Self::Queued | Self::InProgress, End(Ending::Failed)) => Some(Self::Failed),
             (Self::Cancelling, End(Ending::Cancelled)) => Some(Self::Cancelled),
-            (Self::Queued | Self::InProgress | Self::RequiresAction, End(Ending::Expired)) => Some(Self::Expired),
+            (Self::Queued | Self::InProgress | Self::RequiresAction, End(Ending::Expired)) => {
+                Some(Self::Expired)
+            }
             _ => None,
         }
     }
@@ -112,7 +114,8 @@ mod tests {
         for status in ALL {
             let next: Vec<_> = MOVES.iter().filter_map(|m| status.after(*m)).collect();
             assert_eq!(next.is_empty(), status.ended(), "{status:?}");
-            let ends = next.iter().any(|next| next.ended() || next.after(Move::End(Ending::Cancelled)).is_some());
+            let ends =
+                next.iter().any(|next| next.ended() || next.after(Move::End(Ending::Cancelled)).is_some());
             assert_eq!(ends, !status.ended(), "{status:?}");
         }
     }

@@ -59,13 +59,20 @@ impl Runs<'_> {
         let mut rules = Rules::default();
         for (n, output) in outputs.tool_outputs.iter().enumerate() {
             let at = format!("/tool_outputs/{n}");
-            let first = !outputs.tool_outputs[..n].iter().any(|other| other.tool_call_id == output.tool_call_id);
+            let first =
+                !outputs.tool_outputs[..n].iter().any(|other| other.tool_call_id == output.tool_call_id);
             let asked = wanted.contains(&output.tool_call_id) && first;
             rules.that(asked, &format!("{at}/tool_call_id"), "is not a call that the run waits for");
-            rules.that(output.output.len() <= MAX_OUTPUT, &format!("{at}/output"), "must be at most 262,144 bytes");
+            rules.that(
+                output.output.len() <= MAX_OUTPUT,
+                &format!("{at}/output"),
+                "must be at most 262,144 bytes",
+            );
         }
         let complete = outputs.tool_outputs.len() >= wanted.len();
-        rules.that(complete, "/tool_outputs", format!("must answer every call: {}", wanted.join(", "))).done()?;
+        rules
+            .that(complete, "/tool_outputs", format!("must answer every call: {}", wanted.join(", ")))
+            .done()?;
 
         let mut answered = Vec::new();
         for ToolOutput { tool_call_id: call_id, output } in outputs.tool_outputs {
@@ -134,8 +141,10 @@ impl Runs<'_> {
         };
         *at = Some(now);
         run.lease = None;
-        run.draft = None;
         run.run.required_action = None;
+        if let Some(event) = run.discarded() {
+            more.push(store::create(&event)?);
+        }
         if let Some(mut step) = run.open_step.take() {
             step.status = if name == "cancelled" { "cancelled" } else { "expired" }.into();
             more.push(store::create(&step)?);

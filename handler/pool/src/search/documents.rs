@@ -77,7 +77,8 @@ impl Search<'_> {
                 Ok(_) => Some(vec![(format!("/{n}/id"), "occurs twice in this batch".to_owned())]),
                 Err(faults) => Some(faults.into_iter().map(|f| (f.pointer, f.message)).collect()),
             };
-            let errors: Vec<Broken> = fault.into_iter().flatten().map(|(pointer, message)| Broken { pointer, message }).collect();
+            let errors: Vec<Broken> =
+                fault.into_iter().flatten().map(|(pointer, message)| Broken { pointer, message }).collect();
             let status = if errors.is_empty() { "indexed" } else { "rejected" };
             results.push(Upserted { id: id.chars().take(128).collect(), status: status.into(), errors });
         }
@@ -98,8 +99,9 @@ impl Search<'_> {
         for batch in ids.into_iter().collect::<Vec<_>>().chunks(100) {
             let writes = batch.iter().map(|id| Write::Delete(Kind::Document, (*id).clone(), None)).collect();
             let keys: Vec<_> = batch.iter().map(|id| Source::Document((*id).clone()).key(0)).collect();
-            self.0.store().commit(writes).await?;
+            // The record last: while it is there, what is left of the document can be removed.
             self.0.ports().index.delete(self.0.tenant(), &keys).await?;
+            self.0.store().commit(writes).await?;
         }
         Ok(())
     }
@@ -152,7 +154,11 @@ impl Search<'_> {
         let id = text(&mut rules, "id", true);
         let content = text(&mut rules, "content", true);
         let title = text(&mut rules, "title", false);
-        rules.that(is_document_id(&id), &format!("/{n}/id"), "must be 1 to 128 characters of [A-Za-z0-9_.:=-]");
+        rules.that(
+            is_document_id(&id),
+            &format!("/{n}/id"),
+            "must be 1 to 128 characters of [A-Za-z0-9_.:=-]",
+        );
         let fits = !content.is_empty() && content.len() <= MAX_CONTENT;
         rules.that(fits, &format!("/{n}/content"), format!("must have 1 to {MAX_CONTENT} bytes"));
         rules.text(&format!("/{n}/title"), &title, 0, 512);
@@ -177,7 +183,9 @@ impl Search<'_> {
         let mut fields = BTreeMap::new();
         for (name, value) in members {
             let value = match (declared.get(&name), value) {
-                (Some(FieldType::Text), Value::String(text)) if text.len() <= 1_024 => Some(Scalar::Text(text)),
+                (Some(FieldType::Text), Value::String(text)) if text.len() <= 1_024 => {
+                    Some(Scalar::Text(text))
+                }
                 (Some(FieldType::Number), Value::Number(number)) => number.as_f64().map(Scalar::Number),
                 (Some(FieldType::Bool), Value::Bool(value)) => Some(Scalar::Bool(value)),
                 _ => None,
@@ -186,8 +194,13 @@ impl Search<'_> {
             match value {
                 Some(value) => drop(fields.insert(name, value)),
                 None => {
-                    let known: Vec<_> = declared.iter().map(|(name, kind)| format!("{name} ({kind:?})")).collect();
-                    rules.that(false, &pointer, format!("is not one of the declared fields: {}", known.join(", ")));
+                    let known: Vec<_> =
+                        declared.iter().map(|(name, kind)| format!("{name} ({kind:?})")).collect();
+                    rules.that(
+                        false,
+                        &pointer,
+                        format!("is not one of the declared fields: {}", known.join(", ")),
+                    );
                 }
             }
         }

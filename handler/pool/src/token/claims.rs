@@ -60,7 +60,11 @@ impl Claims {
 }
 
 /// A claim that is a string, and not empty.
-pub(super) fn text<'a>(claims: &'a Map<String, Value>, name: &str, fault: Refused) -> Result<&'a str, Refused> {
+pub(super) fn text<'a>(
+    claims: &'a Map<String, Value>,
+    name: &str,
+    fault: Refused,
+) -> Result<&'a str, Refused> {
     claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).ok_or(fault)
 }
 

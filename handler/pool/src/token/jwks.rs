@@ -48,12 +48,15 @@ fn read(key: &Value) -> Result<Option<(String, DecodingKey)>, String> {
     let for_us = text("kty") == Some("RSA")
         && matches!(key.get("use").map(Value::as_str), None | Some(Some("sig")))
         && matches!(key.get("alg").map(Value::as_str), None | Some(Some("RS256")))
-        && key.get("key_ops").is_none_or(|ops| ops.as_array().is_some_and(|ops| ops.iter().any(|op| op == "verify")));
+        && key
+            .get("key_ops")
+            .is_none_or(|ops| ops.as_array().is_some_and(|ops| ops.iter().any(|op| op == "verify")));
     if !for_us {
         return Ok(None);
     }
     let kid = text("kid").filter(|kid| !kid.is_empty()).ok_or("a key without a `kid`")?;
-    let number = |name| text(name).and_then(|text| BASE64.decode(text).ok()).ok_or("an RSA key that is not valid");
+    let number =
+        |name| text(name).and_then(|text| BASE64.decode(text).ok()).ok_or("an RSA key that is not valid");
     let (modulus, exponent) = (number("n")?, number("e")?);
     if bits(&modulus) < MIN_BITS {
         return Err(format!("an RSA key under {MIN_BITS} bits"));
@@ -62,7 +65,8 @@ fn read(key: &Value) -> Result<Option<(String, DecodingKey)>, String> {
         return Err("an RSA key with a weak exponent".into());
     }
     let components = (text("n").unwrap_or_default(), text("e").unwrap_or_default());
-    let key = DecodingKey::from_rsa_components(components.0, components.1).map_err(|_| "an RSA key that is not valid")?;
+    let key = DecodingKey::from_rsa_components(components.0, components.1)
+        .map_err(|_| "an RSA key that is not valid")?;
     Ok(Some((kid.to_owned(), key)))
 }
 

@@ -23,7 +23,10 @@ async fn an_update_makes_a_version_and_a_stale_one_does_not() {
     let read = admin.agents().get(id).await.unwrap();
     assert_eq!((read.value.name.as_str(), &read.etag), ("Two", &second.etag));
     let versions = admin.agents().versions(id, &PageRequest::default()).await.unwrap().items;
-    assert_eq!(versions.iter().map(|v| (v.version, v.name.as_str())).collect::<Vec<_>>(), [(2, "Two"), (1, "Helper")]);
+    assert_eq!(
+        versions.iter().map(|v| (v.version, v.name.as_str())).collect::<Vec<_>>(),
+        [(2, "Two"), (1, "Helper")]
+    );
     admin.agents().delete(id, Some(&second.etag)).await.unwrap();
     not_found(admin.agents().get(id).await);
     not_found(admin.agents().delete(id, None).await);
@@ -38,7 +41,9 @@ async fn an_update_that_is_overtaken_is_not_written() {
     let agent = admin.agents().create(new_agent(json!([]))).await.unwrap().value;
     let (other, id) = (admin.clone(), agent.id.clone());
     world.fuse.at("records.commit", false, move || {
-        Box::pin(async move { drop(other.agents().update(&id, change(json!({"name": "Theirs"})), None).await.unwrap()) })
+        Box::pin(async move {
+            drop(other.agents().update(&id, change(json!({"name": "Theirs"})), None).await.unwrap())
+        })
     });
     conflict(admin.agents().update(&agent.id, change(json!({"description": "Ours"})), None).await);
     let read = admin.agents().get(&agent.id).await.unwrap().value;
@@ -66,7 +71,11 @@ async fn rules_that_are_broken_are_told_at_once() {
         admin.agents().create(serde_json::from_value(agent).unwrap()).await
     };
     let function = |name: &str| json!({"type": "function", "function": {"name": name}});
-    assert!(create(json!({"tools": [{"type": "file_search"}, function("a_b-9")], "metadata": {"k": "v"}})).await.is_ok());
+    assert!(
+        create(json!({"tools": [{"type": "file_search"}, function("a_b-9")], "metadata": {"k": "v"}}))
+            .await
+            .is_ok()
+    );
     invalid(create(json!({"name": "", "description": "x".repeat(513)})).await, &["/name", "/description"]);
     invalid(create(json!({"instructions": "x".repeat(32_001)})).await, &["/instructions"]);
     invalid(create(json!({"tools": [function("file_search")]})).await, &["/tools/0/function/name"]);
@@ -87,7 +96,8 @@ async fn rules_that_are_broken_are_told_at_once() {
     let pairs: serde_json::Map<_, _> = (0..16).map(|n| (n.to_string(), json!("v"))).collect();
     invalid(create(json!({"metadata": pairs})).await, &["/metadata"]);
     let agent = admin.agents().create(new_agent(json!([]))).await.unwrap().value;
-    let renamed = admin.agents().update(&agent.id, change(json!({"metadata": {"tenantId": "fabrikam"}})), None).await;
+    let renamed =
+        admin.agents().update(&agent.id, change(json!({"metadata": {"tenantId": "fabrikam"}})), None).await;
     invalid(renamed, &["/metadata/tenantId"]);
     assert_eq!(world.rows("contoso", Kind::Agent).len(), 2);
 }
@@ -95,7 +105,19 @@ async fn rules_that_are_broken_are_told_at_once() {
 /// TM-14: what the service decides cannot be sent.
 #[test]
 fn requests_have_no_room_for_members_of_ours() {
-    for member in ["id", "tenantId", "_etag", "ttl", "status", "version", "created_at", "user_id", "owner", "partitionKey", "roles"] {
+    for member in [
+        "id",
+        "tenantId",
+        "_etag",
+        "ttl",
+        "status",
+        "version",
+        "created_at",
+        "user_id",
+        "owner",
+        "partitionKey",
+        "roles",
+    ] {
         let with = |mut body: Value| {
             body[member] = json!("x");
             body
@@ -104,9 +126,18 @@ fn requests_have_no_room_for_members_of_ours() {
         assert!(serde_json::from_value::<pool::agents::NewAgent>(agent).is_err(), "{member}");
         assert!(serde_json::from_value::<AgentChange>(with(json!({}))).is_err(), "{member}");
         assert!(serde_json::from_value::<pool::threads::NewThread>(with(json!({}))).is_err(), "{member}");
-        assert!(serde_json::from_value::<pool::messages::NewMessage>(with(json!({"content": "x"}))).is_err(), "{member}");
-        assert!(serde_json::from_value::<pool::runs::NewRun>(with(json!({"agent_id": "x"}))).is_err(), "{member}");
-        assert!(serde_json::from_value::<pool::files::NewFile>(with(json!({"filename": "x"}))).is_err(), "{member}");
+        assert!(
+            serde_json::from_value::<pool::messages::NewMessage>(with(json!({"content": "x"}))).is_err(),
+            "{member}"
+        );
+        assert!(
+            serde_json::from_value::<pool::runs::NewRun>(with(json!({"agent_id": "x"}))).is_err(),
+            "{member}"
+        );
+        assert!(
+            serde_json::from_value::<pool::files::NewFile>(with(json!({"filename": "x"}))).is_err(),
+            "{member}"
+        );
         assert!(serde_json::from_value::<pool::search::Find>(with(json!({}))).is_err(), "{member}");
         let output = with(json!({"tool_call_id": "x", "output": "y"}));
         assert!(serde_json::from_value::<pool::runs::ToolOutput>(output).is_err(), "{member}");
@@ -115,7 +146,8 @@ fn requests_have_no_room_for_members_of_ours() {
 
 #[tokio::test]
 async fn a_model_is_one_of_the_operators_list() {
-    let settings = pool::Settings { models: vec!["small".into(), "large".into()], ..pool::Settings::default() };
+    let settings =
+        pool::Settings { models: vec!["small".into(), "large".into()], ..pool::Settings::default() };
     let world = World::built(settings, |_| {});
     let admin = world.admin("contoso").await;
     let create = async |model: &str| {

@@ -29,7 +29,18 @@ async fn a_good_token_opens_its_own_tenant_and_no_other() {
     let world = World::new();
     let scope = world.user("contoso", "alice").await;
     assert_eq!((scope.tenant().as_str(), scope.user()), ("contoso", Some("alice")));
-    for name in ["fabrikam", "ghost", "Contoso", "contoso ", " contoso", "contoso\0", "contosо", "contoso--", "*", "../contoso"] {
+    for name in [
+        "fabrikam",
+        "ghost",
+        "Contoso",
+        "contoso ",
+        " contoso",
+        "contoso\0",
+        "contosо",
+        "contoso--",
+        "*",
+        "../contoso",
+    ] {
         let known = name == "fabrikam";
         let entered = world.enter(&Token::of(name, "alice")).await;
         if known {
@@ -57,8 +68,20 @@ async fn the_header_is_read_as_the_rfc_says() {
     refused(enter(&[&good, "Bearer x"]).await, "two_tokens");
     refused(enter(&["Basic YTpi", &good]).await, "two_tokens");
     let others = [
-        "", "Bearer", "Bearer ", token, &format!("Bearer  {token}"), &format!(" Bearer {token}"), &format!("{good} "), &format!("{good},{good}"),
-        &format!("{good} x"), &format!("Bearer\t{token}"), &format!("Bearer={token}"), &format!("Basic {token}"), &format!("DPoP {token}"), "Bearer ü",
+        "",
+        "Bearer",
+        "Bearer ",
+        token,
+        &format!("Bearer  {token}"),
+        &format!(" Bearer {token}"),
+        &format!("{good} "),
+        &format!("{good},{good}"),
+        &format!("{good} x"),
+        &format!("Bearer\t{token}"),
+        &format!("Bearer={token}"),
+        &format!("Basic {token}"),
+        &format!("DPoP {token}"),
+        "Bearer ü",
     ];
     for header in others {
         refused(enter(&[header]).await, "scheme");
@@ -78,8 +101,15 @@ async fn another_tenant_presented_is_forbidden() {
     assert_eq!(present(&[b"contoso"]).await.unwrap().tenant().as_str(), "contoso");
     assert!(present(&[b"contoso", b"contoso"]).await.is_ok());
     let others: [&[&[u8]]; 9] = [
-        &[b"fabrikam"], &[b"ghost"], &[b""], &[b"Contoso"], &[b"contoso "], &[b"contoso,fabrikam"], &[b"contoso", b"fabrikam"],
-        &[b"fabrikam", b"contoso"], &[b"\xff"],
+        &[b"fabrikam"],
+        &[b"ghost"],
+        &[b""],
+        &[b"Contoso"],
+        &[b"contoso "],
+        &[b"contoso,fabrikam"],
+        &[b"contoso", b"fabrikam"],
+        &[b"fabrikam", b"contoso"],
+        &[b"\xff"],
     ];
     for names in others {
         forbidden(present(names).await);
@@ -99,7 +129,8 @@ async fn a_suspension_is_felt_in_five_seconds_and_so_is_its_end() {
     forbidden(world.enter(&token).await);
     forbidden(world.doors.claim(Owned::Container("contoso")).await);
     forbidden(world.doors.claim(Owned::DropFolder("contoso")).await);
-    let named = world.doors.authenticate(&[world.credential("contoso", "alice").as_bytes()], &[b"fabrikam"]).await;
+    let named =
+        world.doors.authenticate(&[world.credential("contoso", "alice").as_bytes()], &[b"fabrikam"]).await;
     forbidden(named);
     assert!(world.enter(&Token::of("fabrikam", "bob")).await.is_ok(), "others are served");
     status(&world, "contoso", TenantStatus::Active).await;
@@ -172,7 +203,10 @@ async fn a_job_opens_for_its_own_operation_unaltered() {
     let file = user.files().upload(new_file("a.txt"), bytes("a")).await.unwrap().value;
     let job = world.queue.take(QueueName::Ingest).unwrap();
     let (scope, opened) = world.doors.open(job.as_str(), Operation::Ingest).await.unwrap();
-    assert_eq!((scope.tenant().as_str(), scope.user(), opened.target.as_str()), ("contoso", None, file.id.as_str()));
+    assert_eq!(
+        (scope.tenant().as_str(), scope.user(), opened.target.as_str()),
+        ("contoso", None, file.id.as_str())
+    );
     refused(world.doors.open(job.as_str(), Operation::DriveRun).await, "job_seal");
     for text in ["", "k1", "k1..", "{}", r#"{"tenant":"contoso","operation":"ingest","target":"file_1"}"#] {
         refused(world.doors.open(text, Operation::Ingest).await, "job_seal");
@@ -180,9 +214,15 @@ async fn a_job_opens_for_its_own_operation_unaltered() {
     for at in (0..job.as_str().len()).step_by(3) {
         let mut altered = job.as_str().as_bytes().to_vec();
         altered[at] = if altered[at] == b'A' { b'B' } else { b'A' };
-        refused(world.doors.open(std::str::from_utf8(&altered).unwrap(), Operation::Ingest).await, "job_seal");
+        refused(
+            world.doors.open(std::str::from_utf8(&altered).unwrap(), Operation::Ingest).await,
+            "job_seal",
+        );
     }
-    refused(world.doors.open(pool::testing::job("k1.e30.AAAA").as_str(), Operation::Ingest).await, "job_seal");
+    refused(
+        world.doors.open(pool::testing::job("k1.e30.AAAA").as_str(), Operation::Ingest).await,
+        "job_seal",
+    );
     world.pass(14 * 86_400);
     refused(world.doors.open(job.as_str(), Operation::Ingest).await, "job_seal");
 }
@@ -253,7 +293,8 @@ impl Directory for Muddled {
 #[tokio::test]
 async fn a_directory_that_answers_loosely_opens_nothing() {
     let records = [TenantRecord::new("contoso", ""), TenantRecord::new("Bad_Name", "")];
-    let world = World::with(|ports: &mut Ports| ports.directory = Arc::new(Muddled(MemoryDirectory::new(records))));
+    let world =
+        World::with(|ports: &mut Ports| ports.directory = Arc::new(Muddled(MemoryDirectory::new(records))));
     assert!(world.enter(&Token::of("contoso", "alice")).await.is_ok());
     refused(world.enter(&Token::of("fabrikam", "alice")).await, "unknown_tenant");
     refused(world.enter(&Token::of("CONTOSO", "alice")).await, "unknown_tenant");
@@ -273,7 +314,8 @@ async fn a_sweep_goes_to_every_tenant_that_is_served() {
         let status = if n % 7 == 3 { TenantStatus::Suspended } else { TenantStatus::Active };
         TenantRecord { status, ..TenantRecord::new(&format!("t{n:03}"), "") }
     });
-    let served: Vec<String> = all.clone().filter(|t| t.status == TenantStatus::Active).map(|t| t.id).collect();
+    let served: Vec<String> =
+        all.clone().filter(|t| t.status == TenantStatus::Active).map(|t| t.id).collect();
     let directory = Arc::new(MemoryDirectory::new(all));
     let world = World::built(Settings::default(), |ports| ports.directory = directory);
     assert_eq!(names(&world.doors).await, served);

@@ -14,7 +14,9 @@ pub(super) fn show(host: &Host, state: &Path, issuer: &DevIssuer) -> Result<(), 
     let mut table = Table::new();
     table.load_style(NOTHING);
     let mut functions: Vec<_> = host.functions().iter().collect();
-    functions.sort_by_key(|function| (!matches!(function.trigger, TriggerInfo::Http { .. }), function.name.clone()));
+    functions.sort_by_key(|function| {
+        (!matches!(function.trigger, TriggerInfo::Http { .. }), function.name.clone())
+    });
     for function in functions {
         let (kind, what) = match &function.trigger {
             TriggerInfo::Http { route, methods, .. } => {
@@ -41,7 +43,10 @@ pub(super) fn show(host: &Host, state: &Path, issuer: &DevIssuer) -> Result<(), 
         show::line(&format!("{} {is}", show::bold(&format!("{what:12}"))));
     }
     let token = issuer.token("contoso", "alice", &["admin".to_owned()], LIFETIME)?;
-    show::line(&format!("\n{}\ncurl -s {base}/api/agents -H 'authorization: Bearer {token}'\n", show::bold("try it")));
+    show::line(&format!(
+        "\n{}\ncurl -s {base}/api/agents -H 'authorization: Bearer {token}'\n",
+        show::bold("try it")
+    ));
     show::line(&format!("{} {base}/api  (Ctrl-C ends it)", show::bold("ready")));
     Ok(())
 }
@@ -62,19 +67,21 @@ pub(super) fn event(event: &HostEvent, verbose: bool) {
 fn readable(line: &str) -> Option<String> {
     let Ok(entry) = serde_json::from_str::<Value>(line) else { return Some(line.to_owned()) };
     let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+    let tenant = entry["span"]["tenant"].as_str().unwrap_or("-");
     if text("target") == "access" {
         if text("function") == "_none" && entry["status"] == 200 {
             return None;
         }
         let (status, micros) = (&entry["status"], entry["micros"].as_u64().unwrap_or_default());
         let took = format!("{:.1} ms", micros as f64 / 1000.0);
-        return Some(format!("{:6} {:24} {status}  {took:>9}  {}", text("method"), text("function"), text("tenant")));
+        return Some(format!("{:6} {:24} {status}  {took:>9}  {tenant}", text("method"), text("function"),));
     }
     let mut rest = entry.clone();
     let members = rest.as_object_mut()?;
-    for known in ["timestamp", "level", "target", "message"] {
+    for known in ["timestamp", "level", "target", "message", "span"] {
         members.remove(known);
     }
     let rest: Vec<_> = members.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    Some(show::dim(&format!("{:6} {} {}", text("level").to_lowercase(), text("message"), rest.join(" "))))
+    let level = text("level").to_lowercase();
+    Some(show::dim(&format!("{level:6} {} {} {tenant}", text("message"), rest.join(" "))))
 }

@@ -14,6 +14,7 @@ use futures::StreamExt;
 use pool::{
     Error, Metadata, Scope, Versioned,
     files::{File, NewFile},
+    strict_json,
 };
 use tokio::sync::mpsc;
 
@@ -24,61 +25,76 @@ const MAX_TEXT: usize = 16 * 1024;
 pub(super) async fn raw(call: Call, filename: String) -> Result<Response, Error> {
     let content_type = call.parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     // What curl sends when it is told nothing says nothing of the file.
-    let content_type = content_type.filter(|value| *value != "application/x-www-form-urlencoded").map(str::to_owned);
+    let content_type =
+        content_type.filter(|value| *value != "application/x-www-form-urlencoded").map(str::to_owned);
     let new = NewFile { filename, content_type, metadata: Metadata::new() };
     let body = call.body.into_data_stream().map(|chunk| chunk.map_err(std::io::Error::other)).boxed();
     answer::one(&call.scope.files().upload(new, body).await?)
 }
 
 /// One part is the file, `file`; parts before it may be `filename`, `content_type` and `metadata` (a JSON object).
+/// Should the form turn out bad after that, what was stored is taken back.
 pub(super) async fn multipart(call: Call) -> Result<Response, Error> {
-    let malformed = || Error::invalid("", "the multipart body is malformed");
     let request = Request::from_parts(call.parts, call.body);
     let mut form = Multipart::from_request(request, &()).await.map_err(|_| malformed())?;
+    let mut stored = None;
+    match (parts(&call.scope, &mut form, &mut stored).await, stored) {
+        (Ok(()), Some(stored)) => answer::one(&stored),
+        (Ok(()), None) => Err(Error::invalid("/file", "is needed: the file's bytes")),
+        (Err(fault), None) => Err(fault),
+        (Err(fault), Some(stored)) => {
+            call.scope.files().delete(&stored.value.id, None).await?;
+            Err(fault)
+        }
+    }
+}
+
+async fn parts(
+    scope: &Scope,
+    form: &mut Multipart,
+    stored: &mut Option<Versioned<File>>,
+) -> Result<(), Error> {
     let mut new = NewFile { filename: String::new(), content_type: None, metadata: Metadata::new() };
-    let mut stored: Option<Versioned<File>> = None;
     while let Some(part) = form.next_field().await.map_err(|_| malformed())? {
         let name = part.name().unwrap_or_default().to_owned();
+        let refused =
+            |rule| Err(Error::invalid(format!("/{}", name.chars().take(64).collect::<String>()), rule));
         match name.as_str() {
             tenant if TENANT_NAMES.contains(&tenant) => {
-                call.scope.named(&text(part).await?, "multipart")?;
-                return Err(Error::invalid(format!("/{name}"), "is not a part of this form"));
+                scope.named(&text(part).await?, "multipart")?;
+                return refused("is not a part of this form");
             }
-            _ if stored.is_some() => return Err(late(&call.scope, stored, &name).await),
+            _ if stored.is_some() => return refused("must come before the part `file`"),
             "filename" => new.filename = text(part).await?,
             "content_type" => new.content_type = Some(text(part).await?),
             "metadata" => {
-                new.metadata = serde_json::from_str(&text(part).await?)
-                    .map_err(|_| Error::invalid("/metadata", "must be a JSON object of strings"))?;
+                let object = strict_json::parse(text(part).await?.as_bytes(), 2).ok();
+                new.metadata = object
+                    .and_then(|object| serde_json::from_value(object).ok())
+                    .ok_or_else(|| Error::invalid("/metadata", "must be a JSON object of strings"))?;
             }
             "file" => {
                 if new.filename.is_empty() {
                     new.filename = part.file_name().unwrap_or_default().to_owned();
                 }
                 new.content_type = new.content_type.or_else(|| part.content_type().map(str::to_owned));
-                stored = Some(store(&call.scope, new.clone(), part).await?);
+                *stored = Some(store(scope, new.clone(), part).await?);
             }
-            _ => return Err(Error::invalid(format!("/{name}"), "is not a part of this form: file, filename, content_type, metadata")),
+            _ => return refused("is not a part of this form: file, filename, content_type, metadata"),
         }
     }
-    let stored = stored.ok_or_else(|| Error::invalid("/file", "is needed: the file's bytes"))?;
-    answer::one(&stored)
+    Ok(())
 }
 
-/// A part after the file came too late to be heeded; what was stored is taken back.
-async fn late(scope: &Scope, stored: Option<Versioned<File>>, name: &str) -> Error {
-    if let Some(file) = stored
-        && let Err(fault) = scope.files().delete(&file.value.id, None).await
-    {
-        return fault;
-    }
-    Error::invalid(format!("/{}", name.chars().take(64).collect::<String>()), "must come before the part `file`")
+fn malformed() -> Error {
+    Error::invalid("", "the multipart body is malformed")
 }
 
 /// Passes the part on as it comes: the form lends it, and the store wants to own what it reads.
 async fn store(scope: &Scope, new: NewFile, mut part: Field<'_>) -> Result<Versioned<File>, Error> {
     let (sender, receiver) = mpsc::channel::<std::io::Result<Bytes>>(2);
-    let body = futures::stream::unfold(receiver, |mut from| async { from.recv().await.map(|chunk| (chunk, from)) });
+    let body =
+        futures::stream::unfold(receiver, |mut from| async { from.recv().await.map(|chunk| (chunk, from)) });
     let feed = async move {
         loop {
             let chunk = match part.chunk().await {

@@ -33,7 +33,10 @@ pub(super) struct Answer {
 
 impl Driver<'_> {
     /// Takes the model's words as they come.
-    pub(super) async fn listen(&mut self, mut stream: ModelStream) -> Result<Result<Answer, PortError>, Stop> {
+    pub(super) async fn listen(
+        &mut self,
+        mut stream: ModelStream,
+    ) -> Result<Result<Answer, PortError>, Stop> {
         let mut answer = Answer::default();
         let mut untold = String::new();
         let mut save_at = Instant::now() + RENEW;
@@ -44,6 +47,7 @@ impl Driver<'_> {
                 next = stream.next() => Some(next),
             };
             match next {
+                None if self.overdue() => return Err(Stop::Overdue),
                 None => {
                     self.tell_words(&mut untold);
                     self.save().await?;
@@ -181,7 +185,10 @@ mod tests {
         };
         let passages = [passage(1), passage(2)];
         let found = citations("「休暇」[2] and [1], not [3], [0], [x], [], [12345] or [[1]]", &passages);
-        let marks: Vec<_> = found.iter().map(|c| (c.text.as_str(), c.start_index, c.file_citation.file_id.as_str())).collect();
+        let marks: Vec<_> = found
+            .iter()
+            .map(|c| (c.text.as_str(), c.start_index, c.file_citation.file_id.as_str()))
+            .collect();
         assert_eq!(marks, [("[2]", 4, "file_2"), ("[1]", 12, "file_1"), ("[1]", 52, "file_1")]);
         assert!(found.iter().all(|c| c.end_index == c.start_index + 3));
     }

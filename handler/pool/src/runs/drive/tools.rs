@@ -21,7 +21,8 @@ pub(super) fn specs(tools: &[Tool]) -> Vec<ToolSpec> {
     let spec = |tool: &Tool| match tool {
         Tool::FileSearch {} => ToolSpec {
             name: FILE_SEARCH.into(),
-            description: "Searches the user's documents. Cite a result by writing its number in brackets: [1].".into(),
+            description:
+                "Searches the user's documents. Cite a result by writing its number in brackets: [1].".into(),
             parameters: json!({
                 "type": "object",
                 "properties": {"query": {"type": "string", "description": "What to look for."}},
@@ -70,7 +71,8 @@ impl Driver<'_> {
                 Some(output) => outputs.push((call.id, output.to_string())),
             }
         }
-        let told: Vec<Value> = outputs.iter().map(|(id, output)| json!({"id": id, "output": output})).collect();
+        let told: Vec<Value> =
+            outputs.iter().map(|(id, output)| json!({"id": id, "output": output})).collect();
         for (call_id, output) in outputs {
             self.run.items.push(Item::Output { call_id, output });
         }
@@ -105,12 +107,8 @@ impl Driver<'_> {
         let hits = self.scope.search().find(find, visibility).await?;
         let mut results = Vec::new();
         for hit in hits {
-            let passage = Passage {
-                file_id: hit.id,
-                filename: hit.title,
-                position: hit.position,
-                quote: hit.content,
-            };
+            let passage =
+                Passage { file_id: hit.id, filename: hit.title, position: hit.position, quote: hit.content };
             let known = self.run.passages.iter().position(|known| *known == passage);
             let at = known.unwrap_or_else(|| {
                 self.run.passages.push(passage.clone());

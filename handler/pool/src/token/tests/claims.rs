@@ -14,10 +14,19 @@ fn text(member: &str) -> String {
 #[test]
 fn claims_that_are_missing_or_of_the_wrong_type_are_refused() {
     let mut cases = Vec::new();
-    let claimed = [("iss", "iss"), ("aud", "aud"), ("sub", "sub"), ("extension_tenantId", "tenant"), ("exp", "exp"), ("iat", "iat")];
+    let claimed = [
+        ("iss", "iss"),
+        ("aud", "aud"),
+        ("sub", "sub"),
+        ("extension_tenantId", "tenant"),
+        ("exp", "exp"),
+        ("iat", "iat"),
+    ];
     for (claim, check) in claimed {
         cases.push((format!("no {claim}"), of(&without(claims(), claim)), check));
-        for value in [json!(null), json!(true), json!({}), json!([]), json!([[]]), json!(""), json!({"value": "x"})] {
+        for value in
+            [json!(null), json!(true), json!({}), json!([]), json!([[]]), json!(""), json!({"value": "x"})]
+        {
             cases.push((format!("{claim} {value}"), of(&with(claims(), claim, value)), check));
         }
     }
@@ -27,18 +36,48 @@ fn claims_that_are_missing_or_of_the_wrong_type_are_refused() {
             cases.push((format!("{claim} {value}"), of(&with(claims(), claim, value)), check));
         }
     }
-    for issuer in ["https://issuer-a.example/", "https://ISSUER-A.example", "issuer-a.example", "https://issuer-a.example ", "common"] {
+    for issuer in [
+        "https://issuer-a.example/",
+        "https://ISSUER-A.example",
+        "issuer-a.example",
+        "https://issuer-a.example ",
+        "common",
+    ] {
         cases.push((format!("iss {issuer}"), of(&with(claims(), "iss", json!(issuer))), "iss"));
     }
-    for audience in [json!("api://pool/"), json!("API://POOL"), json!("api://pool "), json!("api://pool,other"), json!(["other"]),
-        json!(["api://pool", 1]), json!(["api://pool", null]), json!(["api://pool", ["x"]]), json!([["api://pool"]]), json!({"api://pool": 1})]
-    {
+    for audience in [
+        json!("api://pool/"),
+        json!("API://POOL"),
+        json!("api://pool "),
+        json!("api://pool,other"),
+        json!(["other"]),
+        json!(["api://pool", 1]),
+        json!(["api://pool", null]),
+        json!(["api://pool", ["x"]]),
+        json!([["api://pool"]]),
+        json!({"api://pool": 1}),
+    ] {
         cases.push((format!("aud {audience}"), of(&with(claims(), "aud", audience)), "aud"));
     }
     cases.push(("a long sub".into(), of(&with(claims(), "sub", json!("x".repeat(256)))), "sub"));
-    cases.push(("the tenant under another name".into(), of(&with(without(claims(), "extension_tenantId"), "tenantId", json!("contoso"))), "tenant"));
-    cases.push(("the tenant in another case".into(), of(&with(without(claims(), "extension_tenantId"), "extension_TenantId", json!("contoso"))), "tenant"));
-    for roles in [json!("admin"), json!({"admin": true}), json!(null), json!(1), json!(["user", 1]), json!([["admin"]])] {
+    cases.push((
+        "the tenant under another name".into(),
+        of(&with(without(claims(), "extension_tenantId"), "tenantId", json!("contoso"))),
+        "tenant",
+    ));
+    cases.push((
+        "the tenant in another case".into(),
+        of(&with(without(claims(), "extension_tenantId"), "extension_TenantId", json!("contoso"))),
+        "tenant",
+    ));
+    for roles in [
+        json!("admin"),
+        json!({"admin": true}),
+        json!(null),
+        json!(1),
+        json!(["user", 1]),
+        json!([["admin"]]),
+    ] {
         cases.push((format!("roles {roles}"), of(&with(claims(), "roles", roles)), "roles"));
     }
     all_refused(cases, &of(&claims()));
@@ -51,8 +90,18 @@ fn claims_that_are_missing_or_of_the_wrong_type_are_refused() {
 fn times_are_finite_numbers() {
     let mut cases = Vec::new();
     for claim in ["exp", "iat", "nbf"] {
-        let values = [json!((NOW + 60).to_string()), json!("2026-06-01T12:00:00Z"), json!(-1), json!(-1e300), json!(1e11), json!(1e300), json!(u64::MAX),
-            json!([NOW]), json!(null), json!({"$date": NOW})];
+        let values = [
+            json!((NOW + 60).to_string()),
+            json!("2026-06-01T12:00:00Z"),
+            json!(-1),
+            json!(-1e300),
+            json!(1e11),
+            json!(1e300),
+            json!(u64::MAX),
+            json!([NOW]),
+            json!(null),
+            json!({"$date": NOW}),
+        ];
         for value in values {
             cases.push((format!("{claim} {value}"), of(&with(claims(), claim, value)), claim));
         }

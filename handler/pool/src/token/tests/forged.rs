@@ -12,13 +12,14 @@ fn good() -> String {
 fn algorithms_other_than_ours_are_refused() {
     let mut cases = Vec::new();
     let algorithms = [
-        "none", "None", "NONE", "nOnE", "none ", "", "HS256", "HS384", "HS512", "RS384", "RS512", "PS256", "PS384",
-        "ES256", "ES256K", "EdDSA", "rs256", "RS256 ", "RS256\0", "RSA-OAEP", "dir",
+        "none", "None", "NONE", "nOnE", "none ", "", "HS256", "HS384", "HS512", "RS384", "RS512", "PS256",
+        "PS384", "ES256", "ES256K", "EdDSA", "rs256", "RS256 ", "RS256\0", "RSA-OAEP", "dir",
     ];
     for alg in algorithms {
         let header = with(header(), "alg", json!(alg));
         cases.push((format!("alg {alg:?}, well signed"), token(&header, &claims()), "alg"));
-        let unsigned = format!("{}.{}.", BASE64.encode(header.to_string()), BASE64.encode(claims().to_string()));
+        let unsigned =
+            format!("{}.{}.", BASE64.encode(header.to_string()), BASE64.encode(claims().to_string()));
         cases.push((format!("alg {alg:?}, unsigned"), unsigned, "segments"));
     }
     cases.push(("no alg".into(), token(&without(header(), "alg"), &claims()), "alg"));
@@ -52,7 +53,8 @@ fn a_public_key_is_no_secret() {
     for (n, secret) in secrets.iter().enumerate() {
         for (alg, expected) in [("HS256", "alg"), ("RS256", "signature")] {
             let header = with(header(), "alg", json!(alg));
-            let message = format!("{}.{}", BASE64.encode(header.to_string()), BASE64.encode(claims().to_string()));
+            let message =
+                format!("{}.{}", BASE64.encode(header.to_string()), BASE64.encode(claims().to_string()));
             let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
             mac.update(message.as_bytes());
             let forged = format!("{message}.{}", BASE64.encode(mac.finalize().into_bytes()));
@@ -83,7 +85,11 @@ fn headers_that_bring_keys_or_change_the_rules_are_refused() {
         ("nonce", json!(["n"])),
     ];
     for (name, value) in members {
-        cases.push((format!("header {name}"), token(&with(header(), name, value), &claims()), "header_member"));
+        cases.push((
+            format!("header {name}"),
+            token(&with(header(), name, value), &claims()),
+            "header_member",
+        ));
     }
     for typ in ["jwt", "JWT ", "JWS", "JOSE", "at+JWT", "id_token", "application/at+jwt", "dpop+jwt", ""] {
         cases.push((format!("typ {typ:?}"), token(&with(header(), "typ", json!(typ)), &claims()), "typ"));
@@ -99,11 +105,28 @@ fn headers_that_bring_keys_or_change_the_rules_are_refused() {
 fn key_ids_are_looked_up_and_nothing_else() {
     let mut cases = Vec::new();
     let kids = [
-        "b", "A", "a ", " a", "a\0", "../../dev/null", "/dev/null", "a' OR '1'='1", "a' UNION SELECT 'k", "a;id",
-        "https://evil.example/key", "a/../a", "%61", "short", "\u{430}",
+        "b",
+        "A",
+        "a ",
+        " a",
+        "a\0",
+        "../../dev/null",
+        "/dev/null",
+        "a' OR '1'='1",
+        "a' UNION SELECT 'k",
+        "a;id",
+        "https://evil.example/key",
+        "a/../a",
+        "%61",
+        "short",
+        "\u{430}",
     ];
     for kid in kids {
-        cases.push((format!("kid {kid:?}"), token(&with(header(), "kid", json!(kid)), &claims()), "unknown_kid"));
+        cases.push((
+            format!("kid {kid:?}"),
+            token(&with(header(), "kid", json!(kid)), &claims()),
+            "unknown_kid",
+        ));
     }
     cases.push(("no kid".into(), token(&without(header(), "kid"), &claims()), "kid"));
     cases.push(("an empty kid".into(), token(&with(header(), "kid", json!("")), &claims()), "kid"));
@@ -115,9 +138,16 @@ fn key_ids_are_looked_up_and_nothing_else() {
 
 #[test]
 fn a_key_is_good_for_its_own_issuer_alone() {
-    for (issuer, kid, pem) in [("a", "a", KEY_A), ("a", "a", KEY_B), ("a", "b", KEY_B), ("a", "b", KEY_A),
-        ("b", "b", KEY_B), ("b", "b", KEY_A), ("b", "a", KEY_A), ("b", "a", KEY_B)]
-    {
+    for (issuer, kid, pem) in [
+        ("a", "a", KEY_A),
+        ("a", "a", KEY_B),
+        ("a", "b", KEY_B),
+        ("a", "b", KEY_A),
+        ("b", "b", KEY_B),
+        ("b", "b", KEY_A),
+        ("b", "a", KEY_A),
+        ("b", "a", KEY_B),
+    ] {
         let header = with(header(), "kid", json!(kid));
         let claims = with(claims(), "iss", json!(format!("https://issuer-{issuer}.example")));
         let message = format!("{}.{}", BASE64.encode(header.to_string()), BASE64.encode(claims.to_string()));
@@ -190,7 +220,8 @@ fn only_three_clean_segments_are_read() {
     .into_iter()
     .map(|(name, token, check)| (name.to_owned(), token, check))
     .collect::<Vec<_>>();
-    let not_utf8 = format!("{}.{}", BASE64.encode(header().to_string()), BASE64.encode(b"{\"iss\":\"\xff\"}"));
+    let not_utf8 =
+        format!("{}.{}", BASE64.encode(header().to_string()), BASE64.encode(b"{\"iss\":\"\xff\"}"));
     cases.push(("claims that are no UTF-8".into(), format!("{not_utf8}.{}", sign(KEY_A, &not_utf8)), "json"));
     let filler = |n: usize| token(&header(), &with(claims(), "filler", json!("x".repeat(n))));
     let long = filler(6_000);

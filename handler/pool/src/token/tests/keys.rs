@@ -16,12 +16,18 @@ fn a_set_with_a_bad_key_is_refused_whole() {
         ("an exponent that is a number", vec![with(a(), "e", json!(65537))]),
         ("no modulus", vec![without(a(), "n")]),
         ("a padded modulus", vec![with(a(), "n", json!(format!("{}==", a()["n"].as_str().unwrap())))]),
-        ("1024 bits behind zeros", vec![with(a(), "n", json!(BASE64.encode([vec![0; 128], vec![0xff; 128]].concat())))]),
+        (
+            "1024 bits behind zeros",
+            vec![with(a(), "n", json!(BASE64.encode([vec![0; 128], vec![0xff; 128]].concat())))],
+        ),
         ("a symmetric key", vec![a(), json!({"kty": "oct", "kid": "s", "k": "AAAA", "alg": "HS256"})]),
         ("a symmetric key without a kid", vec![a(), json!({"kty": "oct", "k": "AAAA"})]),
         ("a private exponent", vec![with(a(), "d", json!("AAAA"))]),
         ("a private prime", vec![with(a(), "p", json!("AAAA"))]),
-        ("a private key of another kind", vec![a(), json!({"kty": "EC", "kid": "e", "crv": "P-256", "x": "AA", "y": "AA", "d": "AA"})]),
+        (
+            "a private key of another kind",
+            vec![a(), json!({"kty": "EC", "kid": "e", "crv": "P-256", "x": "AA", "y": "AA", "d": "AA"})],
+        ),
         ("a kid that occurs twice", vec![a(), a()]),
         ("a kid that occurs twice, for two keys", vec![a(), with(jwk(JWK_B), "kid", json!("a"))]),
         ("no kid", vec![without(a(), "kid")]),
@@ -54,7 +60,9 @@ fn keys_for_other_ends_are_passed_over() {
 fn a_set_is_strict_json_of_64_kib() {
     let good = json!({"keys": [jwk(JWK_A)]}).to_string();
     let twice = good.replacen("\"kid\"", "\"kid\":\"x\",\"kid\"", 1);
-    for text in ["", "[]", "{}", "{\"keys\":{}}", "<html>", "null", &good[1..], &format!("{good}{good}"), &twice] {
+    for text in
+        ["", "[]", "{}", "{\"keys\":{}}", "<html>", "null", &good[1..], &format!("{good}{good}"), &twice]
+    {
         assert!(Jwks::parse(text.as_bytes()).is_err(), "{text}");
     }
     assert!(Jwks::parse(format!("{good}{}", " ".repeat(64 * 1024 - good.len())).as_bytes()).is_ok());

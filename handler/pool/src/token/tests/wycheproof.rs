@@ -19,7 +19,8 @@ fn accepts(key: &Value, jws: &str) -> bool {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "where the vectors are is the machine's business")]
 fn the_signature_path_agrees_with_wycheproof() {
-    let data = std::env::var("TESTDATA").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/testdata").into());
+    let data = std::env::var("TESTDATA")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/testdata").into());
     let path = format!("{data}/wycheproof/json_web_signature_test.json");
     let Ok(text) = std::fs::read_to_string(&path) else {
         assert!(std::env::var_os("CI").is_none(), "the vectors are not at {path}: set TESTDATA");
@@ -38,7 +39,13 @@ fn the_signature_path_agrees_with_wycheproof() {
             if EXCEPTIONS.iter().any(|(exception, _)| *exception == id) {
                 continue;
             }
-            assert_eq!(verdict, ours && test["result"] == "valid", "tc {id}: {} {}", test["comment"], test["flags"]);
+            assert_eq!(
+                verdict,
+                ours && test["result"] == "valid",
+                "tc {id}: {} {}",
+                test["comment"],
+                test["flags"]
+            );
             agreed += 1;
             accepted += u32::from(verdict);
         }

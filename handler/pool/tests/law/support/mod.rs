@@ -4,9 +4,9 @@ mod fakes;
 mod mortal;
 mod tokens;
 
-pub use fakes::{Script, ScriptedExtractor, ScriptedModel, call, cut_off, done, passages, said, says};
-pub use mortal::{Death, Fuse};
-pub use tokens::{Token, rules, rules_b};
+pub(crate) use fakes::{Links, ScriptedExtractor, ScriptedModel, call, cut_off, done, said, says};
+pub(crate) use mortal::{Death, Fuse};
+pub(crate) use tokens::{Token, rules, rules_b};
 
 use futures::{StreamExt, stream};
 use mortal::Mortal;
@@ -26,41 +26,40 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// The pool and what it stands on.
-pub struct World {
-    pub clock: Arc<ManualClock>,
-    pub records: Arc<MemoryRecords>,
-    pub index: Arc<MemoryIndex>,
-    pub blobs: Arc<MemoryBlobs>,
-    pub queue: Arc<MemoryQueue>,
-    pub directory: Arc<MemoryDirectory>,
-    pub model: Arc<ScriptedModel>,
-    pub extractor: Arc<ScriptedExtractor>,
-    pub fuse: Arc<Fuse>,
-    pub doors: Doors,
+pub(crate) struct World {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) records: Arc<MemoryRecords>,
+    pub(crate) index: Arc<MemoryIndex>,
+    pub(crate) blobs: Arc<MemoryBlobs>,
+    pub(crate) queue: Arc<MemoryQueue>,
+    pub(crate) directory: Arc<MemoryDirectory>,
+    pub(crate) model: Arc<ScriptedModel>,
+    pub(crate) fuse: Arc<Fuse>,
+    pub(crate) doors: Doors,
 }
 
-pub fn seal_keys() -> SealKeys {
+pub(crate) fn seal_keys() -> SealKeys {
     SealKeys::new("k1", BTreeMap::from([("k1".to_owned(), [7; 32])]), [9; 32]).unwrap()
 }
 
 impl World {
     /// Tenants `contoso` and `fabrikam`.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
 
-    pub fn with(change: impl FnOnce(&mut Ports)) -> Self {
+    pub(crate) fn with(change: impl FnOnce(&mut Ports)) -> Self {
         Self::built(Settings { max_file: 1_000, ..Settings::default() }, change)
     }
 
-    pub fn built(settings: Settings, change: impl FnOnce(&mut Ports)) -> Self {
+    pub(crate) fn built(settings: Settings, change: impl FnOnce(&mut Ports)) -> Self {
         let clock = Arc::new(ManualClock::default());
         let records = Arc::new(MemoryRecords::new(clock.clone()));
         let (index, blobs) = (Arc::new(MemoryIndex::new()), Arc::new(MemoryBlobs::new()));
         let queue = Arc::new(MemoryQueue::new(clock.clone()));
         let names = ["contoso", "fabrikam"];
         let directory = Arc::new(MemoryDirectory::new(names.map(|name| TenantRecord::new(name, name))));
-        let (model, extractor) = (Arc::new(ScriptedModel::default()), Arc::new(ScriptedExtractor::default()));
+        let model = Arc::new(ScriptedModel::default());
         let fuse = Arc::new(Fuse::default());
         let mut ports = Ports {
             records: records.clone(),
@@ -71,7 +70,7 @@ impl World {
             directory: directory.clone(),
             model: model.clone(),
             embedder: None,
-            extractor: extractor.clone(),
+            extractor: Arc::new(ScriptedExtractor),
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::default()),
         };
@@ -81,34 +80,34 @@ impl World {
         ports.index = Arc::new(Mortal::new(ports.index, &fuse));
         ports.queue = Arc::new(Mortal::new(ports.queue, &fuse));
         let doors = Doors::new(ports, seal_keys(), rules(), settings);
-        Self { clock, records, index, blobs, queue, directory, model, extractor, fuse, doors }
+        Self { clock, records, index, blobs, queue, directory, model, fuse, doors }
     }
 
     /// A user's scope, through door 1.
-    pub async fn user(&self, tenant: &str, user: &str) -> Scope {
+    pub(crate) async fn user(&self, tenant: &str, user: &str) -> Scope {
         self.enter(&Token::of(tenant, user)).await.unwrap()
     }
 
     /// A tenant admin's scope, through door 1.
-    pub async fn admin(&self, tenant: &str) -> Scope {
+    pub(crate) async fn admin(&self, tenant: &str) -> Scope {
         self.enter(&Token::of(tenant, "root").role("admin")).await.unwrap()
     }
 
     /// The service's own scope, through door 3.
-    pub async fn system(&self, tenant: &str) -> Scope {
+    pub(crate) async fn system(&self, tenant: &str) -> Scope {
         self.doors.claim(Owned::Container(tenant)).await.unwrap()
     }
 
-    pub async fn enter(&self, token: &Token) -> Result<Scope, Error> {
+    pub(crate) async fn enter(&self, token: &Token) -> Result<Scope, Error> {
         self.doors.authenticate(&[token.at(&self.clock).as_bytes()], &[]).await
     }
 
-    pub fn pass(&self, seconds: u64) {
+    pub(crate) fn pass(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
     /// The timer, at every tenant, as often as it takes a minute apart.
-    pub async fn sweep(&self, times: usize) {
+    pub(crate) async fn sweep(&self, times: usize) {
         for _ in 0..times {
             self.pass(90);
             let mut scopes = self.doors.every_tenant(SweepReason("test"));
@@ -120,7 +119,7 @@ impl World {
     }
 
     /// Delivers every job that is visible, until there is none; a job that fails is left to the sweep.
-    pub async fn work(&self) {
+    pub(crate) async fn work(&self) {
         use pool::{Operation, ports::QueueName};
         loop {
             if let Some(job) = self.queue.take(QueueName::Ingest) {
@@ -135,39 +134,39 @@ impl World {
         }
     }
 
-    pub fn rows(&self, tenant: &str, kind: Kind) -> Vec<Row> {
+    pub(crate) fn rows(&self, tenant: &str, kind: Kind) -> Vec<Row> {
         let rows = self.records.rows().into_iter();
         rows.filter(|row| row.tenant == tenant && row.row.kind == kind).collect()
     }
 
-    pub fn bodies(&self, tenant: &str, kind: Kind) -> Vec<Value> {
+    pub(crate) fn bodies(&self, tenant: &str, kind: Kind) -> Vec<Value> {
         self.rows(tenant, kind).iter().map(|row| serde_json::from_str(&row.row.body).unwrap()).collect()
     }
 }
 
-pub fn bytes(text: &str) -> ByteStream {
+pub(crate) fn bytes(text: &str) -> ByteStream {
     let parts: Vec<_> = text.as_bytes().chunks(16).map(|part| Ok(part.to_vec().into())).collect();
     stream::iter(parts).boxed()
 }
 
-pub fn new_agent(tools: Value) -> NewAgent {
+pub(crate) fn new_agent(tools: Value) -> NewAgent {
     serde_json::from_value(json!({"name": "Helper", "instructions": "Help.", "tools": tools})).unwrap()
 }
 
-pub fn new_message(text: &str) -> NewMessage {
+pub(crate) fn new_message(text: &str) -> NewMessage {
     serde_json::from_value(json!({"content": text})).unwrap()
 }
 
-pub fn new_file(name: &str) -> NewFile {
+pub(crate) fn new_file(name: &str) -> NewFile {
     serde_json::from_value(json!({"filename": name})).unwrap()
 }
 
-pub fn new_run(agent: &str) -> NewRun {
+pub(crate) fn new_run(agent: &str) -> NewRun {
     serde_json::from_value(json!({"agent_id": agent})).unwrap()
 }
 
 /// Uploads a file and has it indexed.
-pub async fn indexed(world: &World, scope: &Scope, name: &str, text: &str) -> File {
+pub(crate) async fn indexed(world: &World, scope: &Scope, name: &str, text: &str) -> File {
     let file = scope.files().upload(new_file(name), bytes(text)).await.unwrap().value;
     scope.files().ingest(&file.id).await.unwrap();
     let _ = world;
@@ -175,7 +174,7 @@ pub async fn indexed(world: &World, scope: &Scope, name: &str, text: &str) -> Fi
 }
 
 /// A thread with one message, an agent of these tools, and a run that waits for its turn.
-pub async fn queued(world: &World, user: &Scope, tools: Value) -> Run {
+pub(crate) async fn queued(world: &World, user: &Scope, tools: Value) -> Run {
     let admin = world.admin(user.tenant().as_str()).await;
     let agent = admin.agents().create(new_agent(tools)).await.unwrap().value;
     let new = NewThread { messages: vec![new_message("How many days?")], ..NewThread::default() };
@@ -184,28 +183,28 @@ pub async fn queued(world: &World, user: &Scope, tools: Value) -> Run {
 }
 
 #[track_caller]
-pub fn not_found<T>(result: Result<T, Error>) {
+pub(crate) fn not_found<T>(result: Result<T, Error>) {
     assert!(matches!(result, Err(Error::NotFound)), "{:?}", result.err());
 }
 #[track_caller]
-pub fn forbidden<T>(result: Result<T, Error>) {
+pub(crate) fn forbidden<T>(result: Result<T, Error>) {
     assert!(matches!(result, Err(Error::Forbidden(_))), "{:?}", result.err());
 }
 #[track_caller]
-pub fn conflict<T>(result: Result<T, Error>) {
+pub(crate) fn conflict<T>(result: Result<T, Error>) {
     assert!(matches!(result, Err(Error::Conflict(_))), "{:?}", result.err());
 }
 #[track_caller]
-pub fn stale<T>(result: Result<T, Error>) {
+pub(crate) fn stale<T>(result: Result<T, Error>) {
     assert!(matches!(result, Err(Error::Stale)), "{:?}", result.err());
 }
 #[track_caller]
-pub fn internal<T>(result: Result<T, Error>) {
+pub(crate) fn internal<T>(result: Result<T, Error>) {
     assert!(matches!(result, Err(Error::Internal(_))), "{:?}", result.err());
 }
 /// Refused for these members.
 #[track_caller]
-pub fn invalid<T>(result: Result<T, Error>, pointers: &[&str]) {
+pub(crate) fn invalid<T>(result: Result<T, Error>, pointers: &[&str]) {
     let Err(Error::Invalid(faults)) = result else { panic!("not invalid: {:?}", result.err()) };
     let found: Vec<_> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
     assert_eq!(found, pointers);

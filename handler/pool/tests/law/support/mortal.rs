@@ -8,7 +8,7 @@ use std::{
 
 /// When the process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Death {
+pub(crate) enum Death {
     /// Before its nth write takes effect.
     Before(usize),
     /// After its nth write took effect, and before it is answered.
@@ -17,7 +17,7 @@ pub enum Death {
 
 impl Death {
     /// Both deaths at each of the first `writes` writes.
-    pub fn each(writes: usize) -> impl Iterator<Item = Self> {
+    pub(crate) fn each(writes: usize) -> impl Iterator<Item = Self> {
         (0..writes).flat_map(|n| [Self::Before(n), Self::After(n)])
     }
 }
@@ -35,29 +35,34 @@ struct State {
 
 /// What all the ports of a world share: who was called, and whether the process lives.
 #[derive(Default)]
-pub struct Fuse(Mutex<State>);
+pub(crate) struct Fuse(Mutex<State>);
 
 impl Fuse {
     /// Lets the process die so, counting writes from now.
-    pub fn dies(&self, death: Death) {
+    pub(crate) fn dies(&self, death: Death) {
         let mut state = self.0.lock().unwrap();
         (state.death, state.dead, state.writes) = (Some(death), false, 0);
     }
 
     /// Starts the process again; answers whether it had died.
-    pub fn revive(&self) -> bool {
+    pub(crate) fn revive(&self) -> bool {
         let mut state = self.0.lock().unwrap();
-        state.death = None;
+        (state.death, state.hook) = (None, None);
         std::mem::take(&mut state.dead)
     }
 
     /// Every call since the last time: tenant and what was called.
-    pub fn calls(&self) -> Vec<(String, String)> {
+    pub(crate) fn calls(&self) -> Vec<(String, String)> {
         std::mem::take(&mut self.0.lock().unwrap().calls)
     }
 
     /// Does something else when this is called next: before it has its effect, or after.
-    pub fn at(&self, call: &'static str, after: bool, hook: impl FnOnce() -> BoxFuture<'static, ()> + Send + 'static) {
+    pub(crate) fn at(
+        &self,
+        call: &'static str,
+        after: bool,
+        hook: impl FnOnce() -> BoxFuture<'static, ()> + Send + 'static,
+    ) {
         self.0.lock().unwrap().hook = Some((call, after, Box::new(hook)));
     }
 
@@ -72,11 +77,17 @@ impl Fuse {
         }
     }
 
-    async fn read<T>(&self, tenant: &TenantId, call: &str, effect: BoxFuture<'_, PortResult<T>>) -> PortResult<T> {
+    async fn read<T>(
+        &self,
+        tenant: &TenantId,
+        call: &str,
+        effect: BoxFuture<'_, PortResult<T>>,
+    ) -> PortResult<T> {
         self.hook(call, false).await;
         {
             let mut state = self.0.lock().unwrap();
             state.calls.push((tenant.to_string(), call.to_owned()));
+            assert!(state.calls.len() < 20_000, "it never ends");
             if state.dead {
                 return Err(dead());
             }
@@ -84,11 +95,17 @@ impl Fuse {
         effect.await
     }
 
-    async fn write<T>(&self, tenant: &str, call: &str, effect: BoxFuture<'_, PortResult<T>>) -> PortResult<T> {
+    async fn write<T>(
+        &self,
+        tenant: &str,
+        call: &str,
+        effect: BoxFuture<'_, PortResult<T>>,
+    ) -> PortResult<T> {
         self.hook(call, false).await;
         let after = {
             let mut state = self.0.lock().unwrap();
             state.calls.push((tenant.to_owned(), call.to_owned()));
+            assert!(state.calls.len() < 20_000, "it never ends");
             let n = state.writes;
             state.writes += 1;
             if state.death == Some(Death::Before(n)) {
@@ -114,13 +131,13 @@ fn dead() -> PortError {
 }
 
 /// A port that a fuse can cut.
-pub struct Mortal<P: ?Sized> {
+pub(crate) struct Mortal<P: ?Sized> {
     inner: Arc<P>,
     fuse: Arc<Fuse>,
 }
 
 impl<P: ?Sized> Mortal<P> {
-    pub fn new(inner: Arc<P>, fuse: &Arc<Fuse>) -> Self {
+    pub(crate) fn new(inner: Arc<P>, fuse: &Arc<Fuse>) -> Self {
         Self { inner, fuse: fuse.clone() }
     }
 }

@@ -25,46 +25,46 @@ fn trusting(jwk: &str) -> TokenRules {
 }
 
 /// Rules that trust key A.
-pub fn rules() -> TokenRules {
+pub(crate) fn rules() -> TokenRules {
     trusting(include_str!("../../keys/a.jwk.json"))
 }
 
 /// Rules that trust key B, and key A no more.
-pub fn rules_b() -> TokenRules {
+pub(crate) fn rules_b() -> TokenRules {
     trusting(include_str!("../../keys/b.jwk.json"))
 }
 
 /// A token to be.
 #[derive(Clone)]
-pub struct Token {
+pub(crate) struct Token {
     claims: Value,
     lifetime: i64,
     key_b: bool,
 }
 
 impl Token {
-    pub fn of(tenant: &str, user: &str) -> Self {
+    pub(crate) fn of(tenant: &str, user: &str) -> Self {
         let claims = json!({"iss": ISSUER, "aud": AUDIENCE, "sub": user, "extension_tenantId": tenant});
         Self { claims, lifetime: 3600, key_b: false }
     }
 
-    pub fn role(mut self, role: &str) -> Self {
+    pub(crate) fn role(mut self, role: &str) -> Self {
         self.claims["roles"] = json!([role]);
         self
     }
 
-    pub fn lives(mut self, seconds: i64) -> Self {
+    pub(crate) fn lives(mut self, seconds: i64) -> Self {
         self.lifetime = seconds;
         self
     }
 
-    pub fn by_key_b(mut self) -> Self {
+    pub(crate) fn by_key_b(mut self) -> Self {
         self.key_b = true;
         self
     }
 
     /// The credential, issued now by this clock.
-    pub fn at(&self, clock: &ManualClock) -> String {
+    pub(crate) fn at(&self, clock: &ManualClock) -> String {
         let mut claims = self.claims.clone();
         claims["iat"] = json!(clock.seconds());
         claims["exp"] = json!(clock.seconds() + self.lifetime);
@@ -77,7 +77,7 @@ impl Token {
 }
 
 impl World {
-    pub fn credential(&self, tenant: &str, user: &str) -> String {
+    pub(crate) fn credential(&self, tenant: &str, user: &str) -> String {
         Token::of(tenant, user).at(&self.clock)
     }
 }

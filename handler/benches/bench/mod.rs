@@ -1,0 +1,3 @@
+pub mod cpu;
+pub mod load;
+pub mod server;

@@ -1,0 +1,7 @@
+//! E0603
+
+pub fn forge() -> pool::ports::BlobName {
+    pool::ports::BlobName("../fabrikam/x".into())
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+//! E0433
+
+pub fn forge() {
+    let _ = pool::conformance::memory::MemoryIndex::new();
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+//! E0308
+
+pub async fn reach(doors: &pool::Doors) {
+    drop(doors.claim("contoso").await);
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+//! E0616
+
+pub fn reach(doors: &pool::Doors) {
+    let _ = &doors.rules;
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+//! E0624
+
+pub async fn reach(doors: &pool::Doors) {
+    drop(doors.tenant("contoso").await);
+}
+
+fn main() {}

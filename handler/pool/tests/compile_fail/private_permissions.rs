@@ -1,0 +1,7 @@
+//! E0603
+
+pub fn reach() {
+    let _ = std::mem::size_of::<pool::access::Permissions>();
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+//! E0624
+
+pub fn forge(scope: &pool::Scope) {
+    let _ = pool::Scope::new;
+    let _ = scope;
+}
+
+fn main() {}

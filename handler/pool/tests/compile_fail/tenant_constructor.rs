@@ -1,0 +1,7 @@
+//! E0423
+
+pub fn forge() -> pool::TenantId {
+    pool::TenantId("contoso".into())
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+//! E0277
+
+pub fn forge() -> pool::TenantId {
+    Default::default()
+}
+
+fn main() {}
