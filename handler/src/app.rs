@@ -47,7 +47,7 @@ pub struct App {
 impl App {
     /// Answers any request. It never fails, and what panics within is a 500.
     pub async fn answer(self: Arc<Self>, request: Request) -> Response {
-        let mut seen = Seen::new(&request, self.doors.ports());
+        let mut seen = Seen::new(&request, self.doors.entropy());
         let origin = request.headers().get(header::ORIGIN).cloned();
         let span = seen.span.clone();
         let dispatched = self.clone().dispatch(request, &mut seen).instrument(span);

@@ -5,7 +5,7 @@ use axum::{
     http::{HeaderValue, header},
     response::Response,
 };
-use pool::{TenantId, ports::Ports};
+use pool::{TenantId, ports::Entropy};
 use std::time::Instant;
 use tracing::{Span, field::Empty};
 
@@ -32,12 +32,12 @@ pub(crate) struct Seen {
 
 impl Seen {
     /// A request that has come in.
-    pub(crate) fn new(request: &Request, ports: &Ports) -> Self {
+    pub(crate) fn new(request: &Request, entropy: &dyn Entropy) -> Self {
         let given = request.headers().get("x-request-id").and_then(|value| value.to_str().ok());
         let decent = |id: &&str| {
             (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         };
-        let request_id = given.filter(decent).map_or_else(|| fresh(ports), str::to_owned);
+        let request_id = given.filter(decent).map_or_else(|| fresh(entropy), str::to_owned);
         let method = request.method().clone();
         let span = tracing::info_span!("request", request_id, tenant = Empty);
         Self { request_id, span, function: "_none", method, began: Instant::now() }
@@ -49,9 +49,9 @@ impl Seen {
     }
 }
 
-fn fresh(ports: &Ports) -> String {
+fn fresh(entropy: &dyn Entropy) -> String {
     let mut bytes = [0; 16];
-    ports.entropy.fill(&mut bytes);
+    entropy.fill(&mut bytes);
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -4,7 +4,7 @@ mod cache;
 
 use crate::{
     Error, Scope, SealKeys, SecurityEvent, Settings, TenantStatus,
-    ports::{BlobName, Kind, PortError, Ports, SearchMode, SearchQuery, Visibility},
+    ports::{BlobName, Entropy, Kind, PortError, Ports, SearchMode, SearchQuery, Visibility},
     scope::{Actor, Caller, Pool},
     seal::{Job, Operation, Sealer},
     token::{MAX_TOKEN, TokenRules},
@@ -120,6 +120,9 @@ impl Doors {
             loop {
                 let page = self.pool.ports.directory.list(after.as_deref(), 100).await?;
                 let Some(last) = page.last() else { break };
+                if after.as_ref().is_some_and(|after| *after >= last.id) {
+                    Err(Error::internal("the directory goes round in circles"))?;
+                }
                 after = Some(last.id.clone());
                 for tenant in page.into_iter().filter_map(KnownTenant::new) {
                     if tenant.record.status == TenantStatus::Active {
@@ -158,9 +161,9 @@ impl Doors {
         answers
     }
 
-    /// The adapters, for what is no tenant's business: time and chance.
-    pub fn ports(&self) -> &Ports {
-        &self.pool.ports
+    /// Chance, for ids of requests.
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.pool.ports.entropy
     }
 
     fn token(&self, token: &str) -> Result<Arc<KnownToken>, Error> {

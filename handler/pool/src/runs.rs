@@ -161,7 +161,7 @@ pub struct RunError {
 /// Why a run is incomplete.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Incomplete {
-    /// `max_tool_calls`, `max_answer` or `max_output_tokens`.
+    /// `max_tool_calls`, `max_conversation`, `max_answer` or `max_output_tokens`.
     pub reason: String,
 }
 

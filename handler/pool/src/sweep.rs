@@ -51,21 +51,23 @@ impl Sweep<'_> {
         Ok(self.0.ports().records.sweep(self.0.tenant(), 1_000).await?)
     }
 
+    /// Puts the promise off before anything else, so that one that cannot be kept does not stand before the others.
     async fn renew(&self, promise: Versioned<Outbox>) -> Result<(), Error> {
         let Versioned { value: mut promise, etag } = promise;
         let id = promise.id.clone();
-        match promise.promise {
-            Promise::EraseThread => return self.0.threads().erase(&id).await,
-            Promise::DriveRun if self.run_is_over(&id).await? => return Ok(()),
-            Promise::Ingest if promise.tries >= MAX_TRIES => return self.0.files().give_up(&id).await,
-            Promise::DriveRun | Promise::Ingest => {}
-        }
         promise.tries += 1;
         let patience = if promise.promise == Promise::DriveRun { 60 } else { 60 << promise.tries.min(5) };
         promise.due_at = self.0.seconds() + patience;
         self.0.store().commit(vec![store::replace(&promise, &etag)?]).await?;
-        self.0.hand_over(promise.promise, &id, Duration::ZERO).await;
-        Ok(())
+        match promise.promise {
+            Promise::EraseThread => self.0.threads().erase(&id).await,
+            Promise::DriveRun if self.run_is_over(&id).await? => Ok(()),
+            Promise::Ingest if promise.tries > MAX_TRIES => self.0.files().give_up(&id).await,
+            Promise::DriveRun | Promise::Ingest => {
+                self.0.hand_over(promise.promise, &id, Duration::ZERO).await;
+                Ok(())
+            }
+        }
     }
 
     /// Ends a run that is overdue; `true` when there is nothing left to drive.

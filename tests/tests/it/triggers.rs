@@ -1,11 +1,12 @@
 //! Triggers that are not HTTP: nobody but the host sets them off, and what is not ours changes nothing.
 
 use crate::world::settled;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use local::{Local, OsEntropy};
 use pool::ports::SystemClock;
 use serde_json::{Value, json};
 use std::{fs, path::Path, sync::Arc, time::Duration};
-use tests::{Dev, Options, alone, eventually, repository, run};
+use tests::{Dev, Options, alone, eventually, repository, run, tokens};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -207,10 +208,12 @@ fn a_job_that_nobody_sealed_is_poison_and_an_event_of_another_blob_is_nothing() 
             "\"\"",
             "k1..",
             "\u{feff}",
+            &unsealed(&local, "contoso", &file),
+            &unsealed(&local, "fabrikam", &file),
         ];
         for text in forged {
             push(&local, "ingest", text).await;
-            push(&local, "runs", text).await;
+            push(&local, "runs", &text.replace("ingest", "drive_run")).await;
         }
         eventually("poison", async || {
             (poisoned("ingest") + poisoned("runs") == 2 * forged.len()).then_some(())
@@ -259,6 +262,15 @@ fn a_job_that_nobody_sealed_is_poison_and_an_event_of_another_blob_is_nothing() 
         assert_eq!(alarms("foreign_container"), 5);
         dev.log().clean();
     });
+}
+
+/// A job in good form, with the name of the key in use and a seal that is none.
+fn unsealed(local: &Local, tenant: &str, target: &str) -> String {
+    let now = tokens::now();
+    let envelope = json!({"v": 1, "tenant": tenant, "operation": "ingest", "target": target,
+        "issued_at": now, "expires_at": now + 3600});
+    let text = |bytes: &[u8]| BASE64.encode(bytes);
+    format!("{}.{}.{}", local.keys.seal().0, text(envelope.to_string().as_bytes()), text(&[0; 32]))
 }
 
 /// The authority of upload links, which is that of the storage whose events are believed.

@@ -48,6 +48,17 @@ pub enum Item {
     },
 }
 
+impl Item {
+    /// Its size, in bytes of text.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Message { text, .. } => text.len(),
+            Self::Call(call) => call.name.len() + call.arguments.len(),
+            Self::Output { output, .. } => output.len(),
+        }
+    }
+}
+
 /// A tool that the model may ask for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ToolSpec {

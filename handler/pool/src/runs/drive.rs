@@ -8,8 +8,9 @@ use super::{Ending, Lease, Move, RunError, Runs, Status, StoredRun};
 use crate::{
     Error, Scope, TenantStatus, Versioned,
     events::StoredEvent,
+    messages::Message,
     outbox::Promise,
-    ports::{Etag, Item, PortError, StepRequest, Write},
+    ports::{Etag, Item, Kind, PortError, Query, StepRequest, Write},
     store,
 };
 use futures::{StreamExt, TryStreamExt};
@@ -19,6 +20,11 @@ use std::time::Duration;
 const MAX_CALLS: u32 = 32;
 /// Failures of the model in a row that a run survives.
 const MAX_FAILURES: u32 = 3;
+
+/// How old the knowledge may be that the tenant is served.
+const SERVED_MS: i64 = 5_000;
+/// What a run may add to its conversation, in bytes.
+const MAX_ITEMS: usize = 1024 * 1024;
 
 /// How far a run was driven.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +81,15 @@ impl Runs<'_> {
             return Ok(Progress::Rests);
         }
         let holder = self.0.new_id("driver");
-        let mut driver = Driver { scope: self.0, run, etag, holder, pending: Vec::new(), writes: Vec::new() };
+        let mut driver = Driver {
+            scope: self.0,
+            run,
+            etag,
+            holder,
+            served_until_ms: 0,
+            pending: Vec::new(),
+            writes: Vec::new(),
+        };
         match driver.drive().await {
             Ok(()) => Ok(Progress::Rests),
             Err(Stop::Fault(fault)) => Err(fault),
@@ -97,6 +111,8 @@ pub(crate) struct Driver<'a> {
     run: StoredRun,
     etag: Etag,
     holder: String,
+    /// Until when the tenant is taken to be served.
+    served_until_ms: i64,
     /// Events that the next write carries.
     pending: Vec<StoredEvent>,
     /// What else the next write carries.
@@ -132,6 +148,9 @@ impl Driver<'_> {
 
     /// One step of the model, and what it asks for.
     async fn step(&mut self) -> Result<Turn, Stop> {
+        if self.run.items.iter().map(Item::len).sum::<usize>() > MAX_ITEMS {
+            return self.cut("max_conversation").await;
+        }
         let request = self.request().await?;
         let (model, tenant) = (self.scope.ports().model.clone(), self.scope.tenant().clone());
         let asked = async move { model.step(&tenant, request).await };
@@ -170,8 +189,8 @@ impl Driver<'_> {
     /// What was said in the thread before the run, oldest first: the newest 100 messages.
     async fn conversation(&self) -> Result<Vec<Item>, Stop> {
         let thread = Some(self.run.run.thread_id.clone());
-        let query = crate::ports::Query { parent: thread, ..store::newest(crate::ports::Kind::Message, 100) };
-        let messages = self.scope.store().list::<crate::messages::Message>(&query).await?;
+        let query = Query { parent: thread, ..store::newest(Kind::Message, 100) };
+        let messages = self.scope.store().list::<Message>(&query).await?;
         let before =
             messages.into_iter().rev().filter(|m| m.value.run_id.as_deref() != Some(&self.run.run.id));
         Ok(before.map(|m| Item::Message { role: m.value.role, text: m.value.text() }).collect())
@@ -254,10 +273,18 @@ impl Driver<'_> {
     }
 
     /// A suspended tenant's run stops where it is; the sweep takes it up when the tenant is served again.
-    async fn still_served(&self) -> Result<(), Stop> {
+    async fn still_served(&mut self) -> Result<(), Stop> {
+        let now_ms = self.scope.now().as_millisecond();
+        if now_ms < self.served_until_ms {
+            return Ok(());
+        }
         let record = self.scope.ports().directory.get(self.scope.tenant().as_str()).await?;
         let served = record.is_some_and(|record| record.status == TenantStatus::Active);
-        if served { Ok(()) } else { Err(Stop::Fault(Error::Forbidden("the tenant is suspended"))) }
+        if !served {
+            return Err(Stop::Fault(Error::Forbidden("the tenant is suspended")));
+        }
+        self.served_until_ms = now_ms + SERVED_MS;
+        Ok(())
     }
 
     /// Another write came first. If it was a cancellation, the run ends; if it was another driver, it has the run now.

@@ -86,7 +86,7 @@ async fn a_claim_that_is_given_up_or_abandoned_is_taken_over() {
     let (_, ticket) = begin(&user, "key").await.unwrap();
     user.idempotency().end(ticket, None).await.unwrap();
     let (_, abandoned) = begin(&user, "key").await.unwrap();
-    world.pass(59);
+    world.pass(14);
     conflict(begin(&user, "key").await.map(drop));
     world.pass(1);
     let (_, ticket) = begin(&user, "key").await.unwrap();

@@ -1,7 +1,7 @@
 //! TM-40: events come twice and in any order, and what happens at once ends as if it had happened in some order.
 
 use super::*;
-use pool::files::FileStatus;
+use pool::{files::FileStatus, ports::Blobs};
 
 const POINTS: [(&str, bool); 10] = [
     ("records.commit", false),
@@ -176,7 +176,7 @@ async fn bytes_that_come_by_a_link() {
     let user = world.user("contoso", "alice").await;
     let put = async |id: &str, text: &str| {
         let name = pool::testing::blob(&format!("files/{id}"));
-        let blobs = &world.doors.ports().blobs;
+        let blobs = &world.blobs;
         blobs.put(user.tenant(), &name, "text/plain", 1 << 20, bytes(text)).await.unwrap();
         user.files().changed(id).await;
         world.work().await;
