@@ -57,8 +57,9 @@ impl Call {
         let body = std::mem::take(&mut self.body);
         let body = read(body, MAX_JSON).await?;
         let value = strict_json::parse(&body, MAX_DEPTH).map_err(|fault| Error::invalid("", fault))?;
-        for name in TENANT_NAMES {
-            if let Some(presented) = value.get(name).and_then(Value::as_str) {
+        let things = value.as_array().map_or(std::slice::from_ref(&value), Vec::as_slice);
+        for presented in things.iter().flat_map(|thing| TENANT_NAMES.map(|name| thing.get(name))) {
+            if let Some(presented) = presented.and_then(Value::as_str) {
                 self.scope.named(presented, "body")?;
             }
         }

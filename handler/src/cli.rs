@@ -10,6 +10,7 @@ mod show;
 mod stage;
 mod storage;
 mod token;
+mod verify;
 
 use clap::{Parser, Subcommand};
 
@@ -37,6 +38,8 @@ enum Command {
     Chat(chat::Chat),
     /// Set a function of a running `dev` off by hand.
     Invoke(invoke::Invoke),
+    /// Check a deployment's isolation from outside, as two of its tenants.
+    Verify(verify::Verify),
     /// Lay out the application as Azure Functions wants it.
     Stage(stage::Stage),
     /// Print the API's description, OpenAPI 3.1.
@@ -60,6 +63,7 @@ pub async fn run(cli: Cli) -> Result<(), Fault> {
         Command::Token(token) => token.run(),
         Command::Chat(chat) => chat.run().await,
         Command::Invoke(invoke) => invoke.run().await,
+        Command::Verify(verify) => verify.run().await,
         Command::Stage(stage) => stage.run(),
         Command::Openapi => {
             show::line(&format!("{:#}", crate::openapi::document()));

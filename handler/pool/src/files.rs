@@ -4,6 +4,7 @@ mod ingest;
 
 use crate::{
     Error, Metadata, Page, PageRequest, Scope, Versioned,
+    filter::{FieldPath, Filter, Scalar},
     outbox::Promise,
     ports::{BlobName, ByteStream, Etag, Kind, Link, PortError, Query},
     rules::{Rules, marked},
@@ -15,6 +16,8 @@ use std::time::Duration;
 
 /// How long an upload may take.
 pub(crate) const UPLOAD_S: i64 = 3600;
+/// After how long the sweep looks for bytes whose arrival nobody told.
+const LOOK_S: i64 = 120;
 /// How long an upload link is good.
 const LINK: Duration = Duration::from_secs(600);
 /// Tries of a write that another one overtakes.
@@ -129,7 +132,7 @@ impl Files<'_> {
     /// [`Error::Invalid`], [`Error::TooLarge`], or a backend's failure.
     pub async fn upload(&self, new: NewFile, body: ByteStream) -> Result<Versioned<File>, Error> {
         let file = self.make(new)?;
-        let promise = self.0.promise(Promise::Ingest, &file.file.id, UPLOAD_S)?;
+        let promise = self.0.promise(Promise::Ingest, &file.file.id, LOOK_S)?;
         let writes = vec![store::create(&file)?, promise];
         let begun = self.0.create_once(file, writes).await?;
         let id = begun.value.file.id.clone();
@@ -153,7 +156,7 @@ impl Files<'_> {
         let links = links
             .ok_or_else(|| Error::invalid("", "this deployment makes no upload links: send the bytes"))?;
         let file = self.make(new)?;
-        let promise = self.0.promise(Promise::Ingest, &file.file.id, UPLOAD_S)?;
+        let promise = self.0.promise(Promise::Ingest, &file.file.id, LOOK_S)?;
         let writes = vec![store::create(&file)?, promise];
         let Versioned { value, etag } = self.0.create_once(file, writes).await?;
         let name = blob(&value.file.id);
@@ -183,24 +186,26 @@ impl Files<'_> {
                 let mut file = self.make(new)?;
                 file.file.id = id;
                 let writes =
-                    vec![store::create(&file)?, self.0.promise(Promise::Ingest, &file.file.id, UPLOAD_S)?];
+                    vec![store::create(&file)?, self.0.promise(Promise::Ingest, &file.file.id, LOOK_S)?];
                 self.0.create_once(file, writes).await?
             }
         };
         self.fill(begun, body).await
     }
 
-    /// The caller's files, newest first.
+    /// The files that the caller may see, newest first: its own, and the tenant's.
     ///
     /// # Errors
     /// A cursor that is not this list's, or the store's failure.
     pub async fn list(&self, page: &PageRequest) -> Result<Page<File>, Error> {
-        let owner = self.0.only_owner().map(Into::into);
-        let page =
-            self.0.page::<StoredFile>(Query { owner, ..newest(Kind::File, 0) }, page, |_| None).await?;
-        let items =
-            page.items.into_iter().filter(|file| !file.value.gone).map(|file| file.value.file).collect();
-        Ok(Page { items, next: page.next })
+        let field = |name| FieldPath::parse(name).ok_or_else(|| Error::internal("not a field"));
+        let mut and = vec![Filter::eq(field("gone")?, Scalar::Bool(false))];
+        if let Some(user) = self.0.only_owner() {
+            let owners = [user.into_owned(), String::new()].map(Scalar::Text).to_vec();
+            and.push(Filter::In { field: field("file.user_id")?, r#in: owners });
+        }
+        let query = Query { filter: Some(Filter::And { and }), ..newest(Kind::File, 0) };
+        Ok(self.0.page::<StoredFile>(query, page, |_| None).await?.map(|file| file.value.file))
     }
 
     /// One file.

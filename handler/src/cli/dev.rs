@@ -12,6 +12,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 use tokio::net::TcpListener;
 
@@ -106,6 +107,8 @@ impl Dev {
         options.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         options.strict = self.strict;
         options.error_limit = self.crashes;
+        // What a `dev` that was killed had in hand is free again soon; one that lives renews it.
+        options.queue_lease = Duration::from_secs(30);
         options.queues = Arc::new(Queues(local.queue.clone()));
         options.blobs = Arc::new(FolderBlobs::new(state));
         options.state = state.join("host");

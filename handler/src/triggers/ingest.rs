@@ -17,10 +17,11 @@ pub(crate) async fn ingest_blob(app: Arc<App>, invocation: Invocation) -> Result
     let path = format!("{}/{}", needed("tenant")?, needed("name")?);
     let (tenant, name) = path.split_once('/').ok_or_else(|| Error::invalid("name", "is needed"))?;
     let scope = match app.doors.claim(Owned::DropFolder(tenant)).await {
-        Err(Error::NotFound | Error::Forbidden(_)) => {
-            tracing::warn!("a file in the folder of no tenant that is served: it is left where it is");
+        Err(Error::NotFound) => {
+            tracing::warn!("a file in the folder of no tenant: it is left where it is");
             return Ok(());
         }
+        // A suspended tenant's file is a failure, so that it ends among the poison, where it can be set off again.
         scope => scope?,
     };
     super::belongs_to(&scope);

@@ -119,14 +119,13 @@ fn noticed(lie: Lie) -> &'static [&'static str] {
             "thread", "messages", "runs", "run", "file", "record", "agent", "versions", "steps", "events",
             "search",
         ],
-        Lie::IgnoresOwner => &["threads", "files"],
+        Lie::IgnoresOwner => &["threads"],
+        Lie::IgnoresFilter => &["files"],
         Lie::IgnoresParent => &["messages", "runs", "steps", "events", "versions"],
         Lie::Reordered => &LISTS,
         // `limit` is 2 and one more is asked for; there are at least four threads, and more events than a page holds of steps.
         Lie::IgnoresLimit => &["threads", "records"],
-        Lie::IgnoresFilter | Lie::IgnoresPosition | Lie::Stale | Lie::ForgetsWrites | Lie::LosesVersions => {
-            &[]
-        }
+        Lie::IgnoresPosition | Lie::Stale | Lie::ForgetsWrites | Lie::LosesVersions => &[],
     }
 }
 

@@ -151,7 +151,9 @@ impl Attack {
         let names = slots(target.http.route);
         let body_id = |name: &str| own.id(name).ok();
         for mask in 1..1_usize << names.len() {
-            let foreign = |slot: &str| names.iter().position(|name| *name == slot).is_some_and(|at| mask >> at & 1 == 1);
+            let foreign = |slot: &str| {
+                names.iter().position(|name| *name == slot).is_some_and(|at| mask >> at & 1 == 1)
+            };
             for (whose, set) in others {
                 let record = names.contains(&"id");
                 // An own record's id was minted for its asker: it is absent, and not forbidden.
@@ -209,7 +211,8 @@ impl Attack {
     /// Names that each tenant gives its search documents: B writes and removes under A's. What is B's is B's; A's stays.
     async fn batches(&mut self, bench: &Bench, victim: &Set, own: &Set) -> Result<(), Fault> {
         let Ok(id) = victim.id("document_id") else { return Ok(()) };
-        let documents = json!([{"id": id, "title": own.canary, "content": format!("written by B {}", own.canary)}]);
+        let documents =
+            json!([{"id": id, "title": own.canary, "content": format!("written by B {}", own.canary)}]);
         for (path, body) in [
             ("search/documents/delete", json!({"ids": [id]})),
             ("search/documents", documents),
@@ -226,7 +229,9 @@ impl Attack {
         if let Some(shape) = Shape::of(target.http) {
             for member in super::sets::SLOTS.into_iter().filter(|slot| *slot != "id") {
                 let Some(body) = shape.with(member, &body_id) else { continue };
-                let Ok(path) = fill(target.http.route, &spare.collection, |slot| spare.id(slot)) else { continue };
+                let Ok(path) = fill(target.http.route, &spare.collection, |slot| spare.id(slot)) else {
+                    continue;
+                };
                 let ask = Ask::new(target.http.method.clone(), path).with(Content::Json(body));
                 let status = bench.ask(&bench.b, ask).await?.status;
                 if status >= 400 && !matches!(status, 409 | 412) {
@@ -246,7 +251,11 @@ impl Attack {
         };
         let answer = bench.ask(&bench.b, ask).await?;
         if !answer.ok() && !matches!(answer.status, 409 | 412) {
-            self.gap(target, false, format!("B's own is answered {}, so a refusal proves nothing", answer.status));
+            self.gap(
+                target,
+                false,
+                format!("B's own is answered {}, so a refusal proves nothing", answer.status),
+            );
         }
         Ok(())
     }

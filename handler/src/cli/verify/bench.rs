@@ -12,7 +12,12 @@ use futures::StreamExt;
 use local::OsEntropy;
 use pool::ports::Entropy;
 use serde_json::json;
+use std::time::Duration;
 use tokio::sync::OnceCell;
+
+/// How often, and how long after each other, what is at work is asked to go.
+const TRIES: usize = 50;
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The bench.
 pub(super) struct Bench {
@@ -78,11 +83,16 @@ impl Bench {
         for (who, name) in [&self.a, &self.b].into_iter().zip(&mut names) {
             let answer = self.wire.send(Ask::post("threads", json!({})).by(who)).await?;
             if !answer.ok() {
-                return Err(format!("{}'s token is answered {}: it must be an admin's", who.name, answer.status).into());
+                return Err(format!(
+                    "{}'s token is answered {}: it must be an admin's",
+                    who.name, answer.status
+                )
+                .into());
             }
             let said = answer.json();
             let said = said["metadata"]["tenantId"].as_str();
-            *name = said.ok_or("this is no deployment of pooled-agents: a thread names no tenant")?.to_owned();
+            *name =
+                said.ok_or("this is no deployment of pooled-agents: a thread names no tenant")?.to_owned();
         }
         if names[0] == names[1] {
             return Err("both tokens are of the same tenant: give one of each of two".into());
@@ -164,14 +174,29 @@ impl Bench {
     }
 
     async fn remove(&self, made: Made) -> Option<String> {
-        // In a deployment that is broken, it may be another's than the one who asked for it.
-        for who in [&made.who, &self.a, &self.b].into_iter().chain(&self.user) {
-            let answer = self.wire.send(Ask::new(Method::DELETE, &made.path).by(who)).await;
-            match answer {
-                Ok(answer) if answer.ok() => return None,
-                Ok(answer) if answer.status == 404 && who.name == made.who.name => return None,
-                _ => {}
+        for _ in 0..TRIES {
+            let (mut busy, mut absent) = (false, true);
+            // In a deployment that is broken, it may be another's than the one who asked for it: all are asked.
+            for (at, who) in made.who.iter().chain([&self.a, &self.b]).chain(&self.user).enumerate() {
+                let answer = self.wire.send(Ask::new(Method::DELETE, &made.path).by(who)).await;
+                match answer.map(|answer| answer.status) {
+                    Ok(200..300) => return None,
+                    Ok(status) => {
+                        busy |= status == 409;
+                        // Others may be told that it is not theirs; its maker, never.
+                        let forbidden = status == 403 && (at > 0 || made.who.is_none());
+                        absent &= forbidden || matches!(status, 401 | 404);
+                    }
+                    Err(_) => absent = false,
+                }
             }
+            if absent {
+                return None;
+            }
+            if !busy {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
         }
         Some(made.path)
     }

@@ -1,7 +1,7 @@
 //! What a check is, and what it can come to.
 
 use super::{super::Fault, bench::Bench};
-use futures::future::BoxFuture;
+use futures::future::LocalBoxFuture;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Severity {
 }
 
 /// The code of a check. What it has found before a fault of the network still counts.
-pub(super) type Run = for<'a> fn(&'a Bench, &'a mut Findings) -> BoxFuture<'a, Result<(), Fault>>;
+pub(super) type Run = for<'a> fn(&'a Bench, &'a mut Findings) -> LocalBoxFuture<'a, Result<(), Fault>>;
 
 /// A check.
 pub(super) struct Check {

@@ -68,7 +68,8 @@ impl Shape {
             if let Some(choices) = schema[any].as_array() {
                 let choices = || choices.iter().filter(|choice| choice["type"] != "null");
                 let example = |choice| self.example(choice, name, wanted, id, depth + 1);
-                let best = choices().filter_map(example).find(|body| wanted.is_none_or(|want| has(body, want)));
+                let best =
+                    choices().filter_map(example).find(|body| wanted.is_none_or(|want| has(body, want)));
                 return best.or_else(|| choices().find_map(example));
             }
         }

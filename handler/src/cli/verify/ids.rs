@@ -60,7 +60,9 @@ pub(super) async fn unchanged(bench: &Bench, found: &mut Findings) -> Result<(),
             found.gap(format!("{name}: A's own was answered {status} before"));
             continue;
         }
-        found.expect(status == then && was == is, || format!("{name}: what A reads is not what it was ({then})"));
+        found.expect(status == then && was == is, || {
+            format!("{name}: what A reads is not what it was ({then})")
+        });
     }
     Ok(())
 }

@@ -91,7 +91,9 @@ fn questions(set: &Set) -> Vec<(String, Value)> {
     );
     let mut asked: Vec<_> = words
         .iter()
-        .map(|words| (format!("the words {}", shown(words, set)), json!({"query": words, "mode": "text", "top": 100})))
+        .map(|words| {
+            (format!("the words {}", shown(words, set)), json!({"query": words, "mode": "text", "top": 100}))
+        })
         .collect();
     let is = |value: &str| json!({"field": "category", "op": "eq", "value": value});
     for (what, filter) in [
@@ -117,7 +119,13 @@ fn shown(words: &str, set: &Set) -> String {
 }
 
 /// Nothing of `set` is found by `who`. `words` alone are looked for in what is told back.
-async fn unfound(bench: &Bench, found: &mut Findings, who: &Who, set: &Set, ids: &[&str]) -> Result<(), Fault> {
+async fn unfound(
+    bench: &Bench,
+    found: &mut Findings,
+    who: &Who,
+    set: &Set,
+    ids: &[&str],
+) -> Result<(), Fault> {
     let seen = |text: &str| ids.iter().any(|id| text.contains(id)) || text.contains(&set.canary);
     for (what, body) in questions(set) {
         let answer = bench.ask(who, Ask::post("search/query", body)).await?;

@@ -47,7 +47,9 @@ pub(super) async fn tenant_path(bench: &Bench, found: &mut Findings) -> Result<(
     let prefix = format!("/{}/", route::PREFIX);
     let told = told.map(|(path, _)| path.strip_prefix(&prefix).unwrap_or(path).to_owned());
     for path in table.chain(told) {
-        let Some(slot) = ["{tenant}", "{tenant_id}", "{tenantId}"].into_iter().find(|slot| path.contains(slot)) else {
+        let Some(slot) =
+            ["{tenant}", "{tenant_id}", "{tenantId}"].into_iter().find(|slot| path.contains(slot))
+        else {
             continue;
         };
         let named = path.replace(slot, &bench.tenant_a);
@@ -56,7 +58,9 @@ pub(super) async fn tenant_path(bench: &Bench, found: &mut Findings) -> Result<(
             continue;
         }
         let answer = bench.ask(&bench.b, Ask::get(named)).await?;
-        found.expect(answer.status == 401, || format!("GET {path} naming A, as B: {}, not 401", answer.status));
+        found.expect(answer.status == 401, || {
+            format!("GET {path} naming A, as B: {}, not 401", answer.status)
+        });
     }
     if !table_has_tenant_route() {
         found.gap("no route of the deployment names a tenant in its path");
@@ -83,7 +87,7 @@ pub(super) async fn foreign_record(bench: &Bench, found: &mut Findings) -> Resul
     Ok(())
 }
 
-/// Test 4: a blob of another tenant's is refused: through the service, and at the storage.
+/// Test 4: a blob of another tenant's is refused. `link.scope` asks the storage itself.
 pub(super) async fn foreign_blob(bench: &Bench, found: &mut Findings) -> Result<(), Fault> {
     let victim = bench.victim().await?;
     let file = victim.id("file_id")?;

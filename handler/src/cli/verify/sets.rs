@@ -79,7 +79,8 @@ pub(super) async fn make(bench: &Bench, who: &Who, whole: bool) -> Result<Set, F
     let mut set = Set { canary: text.clone(), ..Set::default() };
     let collection = bench.collection().await.map(str::to_owned);
     let agent = json!({"name": format!("verify {text}"), "instructions": format!("Say {text}.")});
-    let thread = json!({"messages": [{"content": format!("isolation {text}")}], "metadata": {"verify": text}});
+    let thread =
+        json!({"messages": [{"content": format!("isolation {text}")}], "metadata": {"verify": text}});
     let sentence = format!("An isolation check wrote this sentence with the word {text}. ");
     let file = Ask::new(Method::POST, format!("files?filename={text}.txt"))
         .with(Content::Bytes("text/plain", sentence.repeat(3).into_bytes()));
@@ -129,7 +130,8 @@ async fn run(bench: &Bench, who: &Who, set: &mut Set, whole: bool) -> Result<(),
         return Ok(());
     };
     let thread = thread.to_owned();
-    let made = bench.ask(who, Ask::post(format!("threads/{thread}/runs"), json!({"agent_id": agent}))).await?;
+    let made =
+        bench.ask(who, Ask::post(format!("threads/{thread}/runs"), json!({"agent_id": agent}))).await?;
     set.put("run_id", &made);
     if whole && let Ok(run) = set.id("run_id") {
         let ended = ["completed", "failed", "cancelled", "expired", "incomplete", "requires_action"];
@@ -161,9 +163,16 @@ pub(super) async fn removed(bench: &Bench, who: &Who) -> Result<Set, Fault> {
         ("agent_id", "agents".into()),
     ] {
         if let Ok(id) = set.id(slot) {
-            let answer = bench.ask(who, Ask::new(Method::DELETE, format!("{path}/{id}"))).await?;
-            if !answer.ok() {
-                return Err(format!("{}'s own {slot} could not be removed: {}", who.name, answer.status).into());
+            // A run that is driven, a file that is read: what is at work may not be removed for a moment.
+            let mut status = 0;
+            let delete = || Ask::new(Method::DELETE, format!("{path}/{id}"));
+            until(async || {
+                status = bench.ask(who, delete()).await?.status;
+                Ok(status != 409)
+            })
+            .await?;
+            if !(200..300).contains(&status) {
+                return Err(format!("{}'s own {slot} could not be removed: {status}", who.name).into());
             }
         }
     }

@@ -43,7 +43,9 @@ pub(super) async fn header(bench: &Bench, found: &mut Findings) -> Result<(), Fa
             let answer = bench.ask(&bench.b, ask.header("x-tenant-id", a)).await?;
             let what = format!("{} of B's with x-tenant-id naming A, for {whose}", target.name);
             judge(bench, found, &what, &answer, refused);
-            found.expect(!victim.is_in(&answer.text()), || format!("{what}: {}, with A's data", answer.status));
+            found.expect(!victim.is_in(&answer.text()), || {
+                format!("{what}: {}, with A's data", answer.status)
+            });
         }
     }
     let agents = || Ask::get("agents?limit=100");
@@ -102,7 +104,9 @@ pub(super) async fn cookie(bench: &Bench, found: &mut Findings) -> Result<(), Fa
         }
         let Ok(ask) = request(target, victim, |slot| victim.id(slot), &|_| None) else { continue };
         let cookies = NAMES.map(|name| format!("{name}={}", bench.tenant_a)).join("; ");
-        let answer = bench.ask(&bench.b, ask.header("cookie", format!("{cookies}; x-tenant-id={}", bench.tenant_a))).await?;
+        let answer = bench
+            .ask(&bench.b, ask.header("cookie", format!("{cookies}; x-tenant-id={}", bench.tenant_a)))
+            .await?;
         let what = format!("{} with cookies naming A", target.name);
         judge(bench, found, &what, &answer, false);
         found.expect(!victim.is_in(&answer.text()), || format!("{what}: A's data"));
@@ -121,7 +125,13 @@ pub(super) async fn body(bench: &Bench, found: &mut Findings) -> Result<(), Faul
             body[name] = json!(bench.tenant_a);
             let ask = Ask::new(target.http.method.clone(), path.clone()).with(Content::Json(body));
             let answer = bench.ask(&bench.b, ask).await?;
-            judge(bench, found, &format!("{} with `{name}` naming A in the body", target.name), &answer, true);
+            judge(
+                bench,
+                found,
+                &format!("{} with `{name}` naming A in the body", target.name),
+                &answer,
+                true,
+            );
         }
     }
     Ok(())

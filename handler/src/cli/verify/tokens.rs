@@ -24,12 +24,18 @@ fn plain(target: &Target) -> Result<Ask, Fault> {
         found.ok_or_else(|| Fault::from("no such slot"))
     };
     let path = fill(target.http.route, "items", id)?;
-    let content = Shape::of(target.http).map_or(Content::Empty, |shape| Content::Json(shape.smallest(&|_| None)));
+    let content =
+        Shape::of(target.http).map_or(Content::Empty, |shape| Content::Json(shape.smallest(&|_| None)));
     Ok(Ask::new(target.http.method.clone(), path).with(content))
 }
 
 /// Sends every request with every token, and holds every answer to be a refusal.
-async fn refused(bench: &Bench, found: &mut Findings, tokens: &[Option<String>], what: &str) -> Result<(), Fault> {
+async fn refused(
+    bench: &Bench,
+    found: &mut Findings,
+    tokens: &[Option<String>],
+    what: &str,
+) -> Result<(), Fault> {
     let mut asks = Vec::new();
     for target in targets() {
         // Every function meets one of them, and a plain list all.
@@ -96,7 +102,9 @@ pub(super) async fn placement(bench: &Bench, found: &mut Findings) -> Result<(),
     ] {
         let answer = bench.wire.send(ask).await?;
         // A front end may refuse two headers of one name on its own account.
-        found.expect(matches!(answer.status, 400 | 401), || format!("a good token {what}: {}, not 401", answer.status));
+        found.expect(matches!(answer.status, 400 | 401), || {
+            format!("a good token {what}: {}, not 401", answer.status)
+        });
         found.expect(!answer.text().contains(token.as_str()), || format!("a token {what} is echoed"));
     }
     Ok(())

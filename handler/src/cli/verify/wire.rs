@@ -141,7 +141,7 @@ pub(super) struct Seen {
 #[derive(Clone)]
 pub(super) struct Made {
     pub(super) path: String,
-    pub(super) who: Who,
+    pub(super) who: Option<Who>,
 }
 
 /// The way to the deployment.
@@ -221,7 +221,8 @@ impl Wire {
         };
         let response = request.send().await.map_err(silent)?;
         let status = response.status().as_u16();
-        let text = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let text =
+            |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers =
             response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
         let mut body = Vec::new();
@@ -240,11 +241,11 @@ impl Wire {
         let api = !ask.url.starts_with('/') && !ask.url.contains("://");
         let found = api.then(|| route::find(&ask.method, &format!("/{}/{path}", route::PREFIX))).flatten();
         let function = found.map(|found| found.function.name);
-        if let (Some(function), Some(who), true) = (function, &ask.who, answer.ok()) {
+        if let (Some(function), true) = (function, answer.ok()) {
             let said = answer.json();
             let removable = paths(function, path, &said).into_iter();
             let mut made = lock(&self.made);
-            made.extend(removable.map(|path| Made { path, who: who.clone() }));
+            made.extend(removable.map(|path| Made { path, who: ask.who.clone() }));
         }
         let label = format!("{} {}", ask.method, function.map_or_else(|| label(&ask.url), str::to_owned));
         let mut answer = answer.clone();

@@ -1,0 +1,131 @@
+//! The cases.
+
+use crate::{
+    dev::{Dev, verify},
+    faults::FAULTS,
+    proxy::Proxy,
+    xml,
+};
+use futures::StreamExt;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// What no fault can turn red from outside.
+const UNSEEN: [&str; 1] = ["plan.5-telemetry"];
+/// What is not run against a deployment on this machine.
+const NOT_HERE: [&str; 3] = ["plan.2-tenant-path", "plan.5-telemetry", "admin.closed"];
+
+fn outcomes(report: &Value, outcome: &str) -> BTreeSet<String> {
+    let checks = report["checks"].as_array().expect("checks");
+    let of = checks.iter().filter(|check| check["outcome"] == outcome);
+    of.map(|check| check["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+fn set(ids: &[&str]) -> BTreeSet<String> {
+    ids.iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_good_deployment_passes_and_every_fault_is_found() {
+    let dev = Dev::start();
+    let file = dev.state().join("report.json");
+    let state = dev.state().display().to_string();
+    let arguments =
+        ["--state", &state, "--format", "json", "--samples", "60", "--output", &file.display().to_string()];
+    let run = verify(&dev.url(), &arguments).await;
+    assert_eq!(run.code, 0, "{}\n{}", run.stdout, run.stderr);
+    let text = std::fs::read_to_string(&file).expect("the report");
+    let report: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(outcomes(&report, "not run"), set(&NOT_HERE), "{report:#}");
+    assert_eq!(outcomes(&report, "failed"), set(&[]), "{report:#}");
+    assert_eq!(report["left_behind"], serde_json::json!([]));
+    assert!(!text.contains("eyJ"), "a token is in the report");
+    dev.holds_nothing().await;
+
+    let all: BTreeSet<_> = outcomes(&report, "passed").into_iter().chain(set(&NOT_HERE)).collect();
+    let tripped: BTreeSet<_> = FAULTS.iter().flat_map(|fault| set(fault.trips)).chain(set(&UNSEEN)).collect();
+    assert_eq!(all, tripped, "a check that no fault turns red, or a fault that turns red no check");
+
+    let dev = &dev;
+    let unseen: Vec<String> = futures::stream::iter(FAULTS)
+        .map(|fault| async move {
+            let proxy = Proxy::start(dev, fault).await;
+            let mut arguments = vec!["--format", "json", "--samples", "15"];
+            arguments.extend(dev.tokens());
+            for id in fault.trips {
+                arguments.extend(["--only", id]);
+            }
+            let run = verify(&proxy.url(fault.host), &arguments).await;
+            let report: Value = serde_json::from_str(&run.stdout).unwrap_or_default();
+            let red = if report.is_object() { outcomes(&report, "failed") } else { BTreeSet::new() };
+            let good = run.code == 1 && red == set(fault.trips);
+            (!good).then(|| format!("{}: {} {red:?} {report:#} {}", fault.name, run.code, run.stderr))
+        })
+        .buffer_unordered(3)
+        .filter_map(|unseen| async { unseen })
+        .collect()
+        .await;
+    assert!(unseen.is_empty(), "{}", unseen.join("\n\n"));
+    dev.holds_nothing().await;
+    reports(dev).await;
+}
+
+/// What machines read.
+async fn reports(dev: &Dev) {
+    let fault = FAULTS.iter().find(|fault| fault.name == "no challenge").expect("the fault");
+    let proxy = Proxy::start(dev, fault).await;
+    let mut arguments =
+        vec!["--only", "token.challenge", "--only", "token.none", "--only", "plan.5-telemetry"];
+    arguments.extend(dev.tokens());
+
+    let junit = verify(&proxy.url(None), &[&arguments[..], &["--format", "junit"]].concat()).await;
+    assert_eq!(junit.code, 1);
+    let tags = xml::well_formed(&junit.stdout).unwrap_or_else(|why| panic!("{why}\n{}", junit.stdout));
+    let count = |name: &str| tags.iter().filter(|tag| *tag == name).count();
+    assert_eq!([count("testsuite"), count("testcase"), count("failure"), count("skipped")], [1, 3, 1, 1]);
+
+    let sarif = verify(&proxy.url(None), &[&arguments[..], &["--format", "sarif"]].concat()).await;
+    let sarif: Value = serde_json::from_str(&sarif.stdout).expect("JSON");
+    assert_eq!(sarif["version"], "2.1.0");
+    let (driver, results) = (&sarif["runs"][0]["tool"]["driver"], &sarif["runs"][0]["results"]);
+    assert_eq!(driver["name"], "handler verify");
+    let results = results.as_array().expect("results");
+    assert_eq!(results.len(), 3);
+    for result in results {
+        let rule = &driver["rules"][result["ruleIndex"].as_u64().expect("an index") as usize];
+        assert_eq!(rule["id"], result["ruleId"]);
+        assert!(result["message"]["text"].is_string());
+        let location = &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+        assert!(location.is_string());
+    }
+    let failed = results.iter().find(|result| result["ruleId"] == "token.challenge").expect("the result");
+    assert_eq!([&failed["kind"], &failed["level"]], ["fail", "note"]);
+
+    let table = verify(&proxy.url(None), &arguments).await;
+    assert!(table.stdout.contains("failed  token.challenge"), "{}", table.stdout);
+    could_not(dev, &proxy).await;
+}
+
+/// What is not run is neither good nor bad.
+async fn could_not(dev: &Dev, proxy: &Proxy) {
+    let tokens = dev.tokens();
+    let twice = ["--token-a", tokens[1], "--token-b", tokens[1]];
+    for (url, arguments, why) in [
+        ("http://127.0.0.1:9".to_owned(), &tokens[..], "127.0.0.1:9"),
+        (dev.url(), &twice[..], "the same tenant"),
+        (dev.url(), &["--only", "no.such-check"][..], "there is no check"),
+        (dev.url(), &["--state", "/nonexistent"][..], "--state"),
+        (proxy.url(Some("127.0.0.2")), &[][..], "--token-a"),
+        (dev.url(), &["--token-a", "x", "--token-b", "y"][..], "401"),
+    ] {
+        let run = verify(&url, arguments).await;
+        assert_eq!(run.code, 2, "{why}: {}\n{}", run.stdout, run.stderr);
+        assert!(run.stderr.contains(why), "{why}: {}", run.stderr);
+    }
+    let without =
+        verify(&dev.url(), &[&tokens[..4], &["--only", "role.agents", "--only", "token.none"]].concat())
+            .await;
+    assert_eq!(without.code, 0, "{}", without.stderr);
+    assert!(without.stdout.contains("not run  role.agents"), "{}", without.stdout);
+    assert!(without.stdout.contains("--token-a-user"), "{}", without.stdout);
+}
