@@ -29,7 +29,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         // Not /tmp, which may be in memory: a durable write should meet a disk.
-        let root = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let started = Instant::now();
         let local =
             Local::open(root.path(), Options::default(), Arc::new(SystemClock), Arc::new(OsEntropy)).unwrap();

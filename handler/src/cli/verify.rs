@@ -65,7 +65,7 @@ pub(super) struct Verify {
     /// How it is told.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Write it to a file.
+    /// Write it to a file; the table is printed as well.
     #[arg(long)]
     output: Option<PathBuf>,
     /// Only these checks. May be given many times, and end with `*`.

@@ -2,11 +2,12 @@
 
 use crate::{
     dev::{Dev, verify},
-    faults::FAULTS,
+    faults::{FAULTS, OPEN},
     proxy::Proxy,
     xml,
 };
 use futures::StreamExt;
+use handler::functions::{FUNCTIONS, Trigger};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -67,7 +68,34 @@ async fn a_good_deployment_passes_and_every_fault_is_found() {
         .await;
     assert!(unseen.is_empty(), "{}", unseen.join("\n\n"));
     dev.holds_nothing().await;
+    every_function(dev).await;
     reports(dev).await;
+}
+
+/// No function with an id in its route is left out, whenever it came into the table.
+async fn every_function(dev: &Dev) {
+    let proxy = Proxy::start(dev, &OPEN).await;
+    let mut arguments = vec!["--format", "json", "--only", "ids.*"];
+    arguments.extend(dev.tokens());
+    let run = verify(&proxy.url(None), &arguments).await;
+    let report: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert!(outcomes(&report, "failed").is_superset(&set(OPEN.trips)), "{report:#}");
+    let checks = report["checks"].as_array().expect("checks");
+    let evidence: Vec<_> =
+        checks.iter().flat_map(|check| check["evidence"].as_array().expect("evidence")).collect();
+    let mut asked = 0;
+    for function in FUNCTIONS {
+        let Trigger::Http(http) = &function.trigger else { continue };
+        if http.route.replace("{collection}", "").contains('{') {
+            asked += 1;
+            let start = format!("{} with a foreign ", function.name);
+            let named =
+                evidence.iter().any(|line| line.as_str().is_some_and(|line| line.starts_with(&start)));
+            assert!(named, "{} is not asked: {evidence:#?}", function.name);
+        }
+    }
+    assert!(asked >= 24, "{asked}");
+    dev.holds_nothing().await;
 }
 
 /// What machines read.
@@ -102,7 +130,8 @@ async fn reports(dev: &Dev) {
     assert_eq!([&failed["kind"], &failed["level"]], ["fail", "note"]);
 
     let table = verify(&proxy.url(None), &arguments).await;
-    assert!(table.stdout.contains("failed  token.challenge"), "{}", table.stdout);
+    let red = |line: &str| line.starts_with("failed ") && line.contains(" token.challenge ");
+    assert!(table.stdout.lines().any(red), "{}", table.stdout);
     could_not(dev, &proxy).await;
 }
 
@@ -111,7 +140,7 @@ async fn could_not(dev: &Dev, proxy: &Proxy) {
     let tokens = dev.tokens();
     let twice = ["--token-a", tokens[1], "--token-b", tokens[1]];
     for (url, arguments, why) in [
-        ("http://127.0.0.1:9".to_owned(), &tokens[..], "127.0.0.1:9"),
+        ("http://127.0.0.1:9".to_owned(), &tokens[..], "nothing answers at http://127.0.0.1:9"),
         (dev.url(), &twice[..], "the same tenant"),
         (dev.url(), &["--only", "no.such-check"][..], "there is no check"),
         (dev.url(), &["--state", "/nonexistent"][..], "--state"),
@@ -126,6 +155,6 @@ async fn could_not(dev: &Dev, proxy: &Proxy) {
         verify(&dev.url(), &[&tokens[..4], &["--only", "role.agents", "--only", "token.none"]].concat())
             .await;
     assert_eq!(without.code, 0, "{}", without.stderr);
-    assert!(without.stdout.contains("not run  role.agents"), "{}", without.stdout);
+    assert!(without.stdout.contains("not run role.agents: "), "{}", without.stdout);
     assert!(without.stdout.contains("--token-a-user"), "{}", without.stdout);
 }

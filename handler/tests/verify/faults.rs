@@ -76,6 +76,17 @@ fn forged(behind: &Behind, asked: &Asked) -> bool {
     asked.token().is_some_and(|token| ![&behind.a, &behind.b, &behind.user].iter().any(|good| *good == token))
 }
 
+/// Nobody asks whose anything is: what B is refused, it is given in A's name.
+pub const OPEN: Fault = fault!(
+    "nothing is anybody's",
+    ["ids.read", "ids.write", "ids.delete", "ids.unchanged"],
+    |behind, asked| {
+        let answered = behind.send(&asked).await;
+        let refused = asked.token() == Some(&behind.b) && matches!(answered.status, 403 | 404);
+        if refused { behind.send(&asked.by(&behind.a)).await } else { answered }
+    }
+);
+
 /// Every fault.
 #[rustfmt::skip]
 pub const FAULTS: &[Fault] = &[

@@ -149,8 +149,11 @@ impl Attack {
         others: &[(Whose, &Set)],
     ) -> Result<(), Fault> {
         let names = slots(target.http.route);
-        let body_id = |name: &str| own.id(name).ok();
-        for mask in 1..1_usize << names.len() {
+        let everything = (1..1_usize << names.len()).map(|mask| (mask, false));
+        // The path and the body agree on whose they are: a request that is whole, and another's.
+        let named = Shape::of(target.http).is_some_and(|shape| shape.names_things());
+        let whole = named.then_some(((1 << names.len()) - 1, true));
+        for (mask, body_too) in everything.chain(whole) {
             let foreign = |slot: &str| {
                 names.iter().position(|name| *name == slot).is_some_and(|at| mask >> at & 1 == 1)
             };
@@ -161,9 +164,13 @@ impl Attack {
                     continue;
                 }
                 let id = |slot: &str| if foreign(slot) { set.id(slot) } else { own.id(slot) };
+                let body_id = |name: &str| if body_too { set.id(name).ok() } else { own.id(name).ok() };
                 let ask = request(target, own, id, &body_id)?;
                 let answer = bench.ask(&bench.b, ask).await?;
-                let changed: Vec<_> = names.iter().copied().filter(|name| foreign(name)).collect();
+                let mut changed: Vec<_> = names.iter().copied().filter(|name| foreign(name)).collect();
+                if body_too {
+                    changed.push("those of the body");
+                }
                 self.shots.push(Shot {
                     function: target.name,
                     method: target.http.method.clone(),

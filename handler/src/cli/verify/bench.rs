@@ -81,7 +81,9 @@ impl Bench {
     async fn tenants(&self) -> Result<[String; 2], Fault> {
         let mut names = [String::new(), String::new()];
         for (who, name) in [&self.a, &self.b].into_iter().zip(&mut names) {
-            let answer = self.wire.send(Ask::post("threads", json!({})).by(who)).await?;
+            let answer = self.wire.send(Ask::post("threads", json!({})).by(who)).await;
+            let answer =
+                answer.map_err(|fault| format!("nothing answers at {}: {fault}", self.wire.root()))?;
             if !answer.ok() {
                 return Err(format!(
                     "{}'s token is answered {}: it must be an admin's",

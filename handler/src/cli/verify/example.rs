@@ -35,6 +35,12 @@ impl Shape {
         has(&body, member).then_some(body)
     }
 
+    /// Whether the smallest body has a member that names a thing.
+    pub(super) fn names_things(&self) -> bool {
+        let body = self.smallest(&|_| None);
+        super::sets::SLOTS.iter().any(|slot| *slot != "id" && has(&body, slot))
+    }
+
     /// Whether it is one thing with members, and not a list.
     pub(super) fn is_object(&self) -> bool {
         self.smallest(&|_| None).is_object()

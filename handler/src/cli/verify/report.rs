@@ -1,7 +1,7 @@
 //! What was found, for people and for machines.
 
 use super::{
-    super::show,
+    super::{Fault, show},
     check::{Outcome, Severity, Verdict},
     checks::CHECKS,
 };
@@ -74,7 +74,10 @@ impl Report {
                 check.title.to_owned(),
             ]);
         }
-        let mut text = table.lines().map(|line| line.trim_end().to_owned() + "\n").collect::<String>();
+        let mut text = table
+            .lines()
+            .map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned() + "\n")
+            .collect::<String>();
         // What passed needs no words, but where there are numbers.
         let told = |verdict: &&Verdict| verdict.outcome != Outcome::Passed || verdict.evidence.len() > 1;
         for verdict in self.verdicts.iter().filter(told) {
@@ -206,15 +209,18 @@ impl Report {
     }
 }
 
-/// Prints a report, or writes it to a file.
-pub(super) fn tell(report: &Report, format: Format, file: Option<&std::path::Path>) -> std::io::Result<()> {
+/// Prints a report. One that goes to a file is told to people as well.
+pub(super) fn tell(report: &Report, format: Format, file: Option<&std::path::Path>) -> Result<(), Fault> {
+    let colour = std::io::stdout().is_terminal();
     match file {
-        Some(file) => std::fs::write(file, report.text(format, false) + "\n"),
-        None => {
-            show::line(&report.text(format, std::io::stdout().is_terminal()));
-            Ok(())
+        Some(file) => {
+            let text = report.text(format, false) + "\n";
+            std::fs::write(file, text).map_err(|fault| format!("{}: {fault}", file.display()))?;
+            show::line(&report.text(Format::Table, colour));
         }
+        None => show::line(&report.text(format, colour)),
     }
+    Ok(())
 }
 
 /// Text in XML 1.0.
