@@ -39,6 +39,9 @@ enum Command {
     /// Set a function of a running `dev` off by hand.
     Invoke(invoke::Invoke),
     /// Check a deployment's isolation from outside, as two of its tenants.
+    ///
+    /// It makes a few things in each tenant, and removes them at the end; it touches nothing else. The exit code is 0 if
+    /// every check that was run passed, 1 if there is a finding, 2 if it could not be run.
     Verify(verify::Verify),
     /// Lay out the application as Azure Functions wants it.
     Stage(stage::Stage),

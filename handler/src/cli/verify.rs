@@ -42,9 +42,7 @@ const FOUND: i32 = 1;
 /// It could not be run.
 const COULD_NOT: i32 = 2;
 
-/// Check a deployment's isolation from outside, as two of its tenants. It makes a few things in each, and removes them.
-///
-/// Exit code: 0 if every check that was run passed, 1 if there is a finding, 2 if it could not be run.
+/// What is checked, and as whom.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
     /// The deployment: what comes before `/api`.
@@ -100,27 +98,35 @@ impl Verify {
         let headers = self.headers.iter().map(|header| parsed(header)).collect::<Result<_, _>>()?;
         let (pair, user) = self.callers(root)?;
         let wire = Wire::new(root, headers)?;
+        // From here on there may be something to remove: no signal ends the process.
+        let broken_off = tokio::spawn(tokio::signal::ctrl_c());
         let bench = Bench::set_up(wire, pair, user, self.samples.into()).await?;
-        let mut verdicts = Vec::new();
         let all = async {
+            let mut verdicts = Vec::new();
             for (at, check) in checks.iter().copied().enumerate() {
                 progress(&format!("{}/{} {}", at + 1, checks.len(), check.id));
                 verdicts.push(Verdict::of(check, &bench).await);
             }
+            verdicts
         };
-        let whole = tokio::select! {
-            () = all => true,
-            _ = tokio::signal::ctrl_c() => false,
+        tokio::pin!(all);
+        let verdicts = tokio::select! {
+            verdicts = &mut all => Some(verdicts),
+            _ = broken_off => {
+                bench.wire.stop(true);
+                all.await;
+                bench.wire.stop(false);
+                None
+            }
         };
         progress("removing what was made");
+        let requests = bench.wire.seen(<[_]>::len);
         let left = bench.clean_up().await;
         progress("");
-        if !whole {
-            return Err("it was broken off".into());
-        }
+        let verdicts = verdicts.ok_or("it was broken off")?;
         let tenants = [bench.tenant_a.clone(), bench.tenant_b.clone()];
         let at = SystemClock.now().to_string();
-        let report = Report { target: root.to_owned(), tenants, verdicts, left, at };
+        let report = Report { target: root.to_owned(), tenants, verdicts, requests, left, at };
         report::tell(&report, self.format, self.output.as_deref())?;
         Ok(report)
     }

@@ -1,7 +1,7 @@
 //! The cases.
 
 use crate::{
-    dev::{Dev, verify},
+    dev::{Dev, mint, verify},
     faults::{FAULTS, OPEN},
     proxy::Proxy,
     xml,
@@ -69,6 +69,7 @@ async fn a_good_deployment_passes_and_every_fault_is_found() {
     assert!(unseen.is_empty(), "{}", unseen.join("\n\n"));
     dev.holds_nothing().await;
     every_function(dev).await;
+    broken_off(dev).await;
     reports(dev).await;
 }
 
@@ -135,6 +136,23 @@ async fn reports(dev: &Dev) {
     could_not(dev, &proxy).await;
 }
 
+/// Who breaks it off finds nothing left behind.
+async fn broken_off(dev: &Dev) {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_handler"));
+    command.args(["verify", &dev.url(), "--samples", "10000"]).args(dev.tokens()).kill_on_drop(true);
+    let child =
+        command.stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().expect("it");
+    while dev.list("agents").await == "[]" {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let id = child.id().expect("it runs").to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().expect("kill").success());
+    let output = child.wait_with_output().await.expect("it ends");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "handler: it was broken off\n");
+    dev.holds_nothing().await;
+}
+
 /// What is not run is neither good nor bad.
 async fn could_not(dev: &Dev, proxy: &Proxy) {
     let tokens = dev.tokens();
@@ -151,6 +169,18 @@ async fn could_not(dev: &Dev, proxy: &Proxy) {
         assert_eq!(run.code, 2, "{why}: {}\n{}", run.stdout, run.stderr);
         assert!(run.stderr.contains(why), "{why}: {}", run.stderr);
     }
+    let [a, b] = [("contoso", "dave"), ("fabrikam", "eve")]
+        .map(|(tenant, user)| mint(dev.state(), tenant, user, "user"));
+    let arguments = ["--token-a", &a, "--token-b", &b, "--format", "json", "--samples", "10"];
+    let weak = verify(&dev.url(), &arguments).await;
+    let report: Value = serde_json::from_str(&weak.stdout).expect("JSON");
+    assert_eq!(weak.code, 0, "{report:#}");
+    let ids = ["ids.read", "ids.write", "ids.delete", "ids.body", "ids.unchanged"];
+    let others = ["plan.1-own-data", "tenant.header", "lists.foreign", "oracle.existence", "oracle.timing"];
+    let users = ["role.agents", "owner.ids", "owner.lists", "owner.search"];
+    let blind = set(&[&ids[..], &others, &users].concat());
+    assert!(outcomes(&report, "not run").is_superset(&blind), "{report:#}");
+    dev.holds_nothing().await;
     let without =
         verify(&dev.url(), &[&tokens[..4], &["--only", "role.agents", "--only", "token.none"]].concat())
             .await;

@@ -32,11 +32,7 @@ impl Dev {
         let ready = lines.find(|line| line.contains("/api  (Ctrl-C")).expect("it becomes ready");
         std::thread::spawn(move || lines.for_each(drop));
         let url = ready.split_whitespace().find_map(|word| word.strip_suffix("/api")).unwrap().to_owned();
-        let token = |tenant: &str, user: &str, role: &str| {
-            let mut command = Command::new(HANDLER);
-            command.args(["token", tenant, "--user", user, "--role", role, "--state"]).arg(state.path());
-            String::from_utf8(command.output().unwrap().stdout).unwrap().trim().to_owned()
-        };
+        let token = |tenant, user, role| mint(state.path(), tenant, user, role);
         let tokens = [
             token("contoso", "alice", "admin"),
             token("fabrikam", "bob", "admin"),
@@ -64,6 +60,12 @@ impl Dev {
         ["--token-a", a, "--token-b", b, "--token-a-user", user]
     }
 
+    /// What A's admin is listed.
+    pub async fn list(&self, list: &str) -> String {
+        let url = format!("{}/api/{list}", self.url);
+        Client::new().get(url).bearer_auth(&self.tokens[0]).send().await.unwrap().text().await.unwrap()
+    }
+
     /// What was made is removed.
     pub async fn holds_nothing(&self) {
         for token in &self.tokens[..2] {
@@ -81,6 +83,13 @@ impl Drop for Dev {
         drop(self.keeper.stdin.take());
         let _ended = self.keeper.wait();
     }
+}
+
+/// A token of its issuer's.
+pub fn mint(state: &Path, tenant: &str, user: &str, role: &str) -> String {
+    let mut command = Command::new(HANDLER);
+    command.args(["token", tenant, "--user", user, "--role", role, "--state"]).arg(state);
+    String::from_utf8(command.output().unwrap().stdout).unwrap().trim().to_owned()
 }
 
 /// What came of the command.

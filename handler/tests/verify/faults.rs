@@ -118,6 +118,10 @@ pub const FAULTS: &[Fault] = &[
         let none = asked.token().is_none();
         swapped(&behind, asked, none).await
     }),
+    fault!("one function needs no token", ["token.none"], |behind, asked| {
+        let none = asked.token().is_none() && asked.path().ends_with("/cancel");
+        swapped(&behind, asked, none).await
+    }),
     fault!("garbage is good", ["token.garbage"], |behind, asked| {
         let garbage = asked.token().is_some() && claims(&asked)["sub"].is_null();
         swapped(&behind, asked, garbage).await

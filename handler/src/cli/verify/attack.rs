@@ -105,8 +105,9 @@ pub(super) fn request<'a>(
 
 impl Attack {
     pub(super) async fn run(bench: &Bench) -> Result<Self, Fault> {
-        let (victim, own, spare) = tokio::try_join!(bench.victim(), bench.own(), bench.spare())?;
-        let (gone, own_gone) = tokio::try_join!(bench.gone(), bench.own_gone())?;
+        let (victim, own, spare, gone, own_gone) =
+            tokio::join!(bench.victim(), bench.own(), bench.spare(), bench.gone(), bench.own_gone());
+        let (victim, own, spare, gone, own_gone) = (victim?, own?, spare?, gone?, own_gone?);
         let never = victim.never();
         let before = snapshot(bench, victim).await?;
         let mut attack = Self { shots: Vec::new(), gaps: Vec::new(), before, after: Vec::new() };
@@ -276,8 +277,12 @@ async fn snapshot(bench: &Bench, victim: &Set) -> Result<Vec<(String, u16, Strin
         if target.http.method != Method::GET || slots(target.http.route).is_empty() || streams {
             continue;
         }
-        let Ok(ask) = request(&target, victim, |slot| victim.id(slot), &|_| None) else { continue };
-        read.push((target.name.to_owned(), hashed(bench, &bench.a, ask).await?));
+        // What is missing has no status: it is not unchanged, it was never seen.
+        let seen = match request(&target, victim, |slot| victim.id(slot), &|_| None) {
+            Ok(ask) => hashed(bench, &bench.a, ask).await?,
+            Err(_) => (0, String::new()),
+        };
+        read.push((target.name.to_owned(), seen));
     }
     let found = Ask::post("search/query", json!({"query": victim.canary, "mode": "text", "top": 50}));
     let found = bench.ask(&bench.a, found).await?;

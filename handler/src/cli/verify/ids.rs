@@ -57,7 +57,9 @@ pub(super) async fn unchanged(bench: &Bench, found: &mut Findings) -> Result<(),
     let Attack { before, after, .. } = bench.attack().await?;
     for ((name, status, was), (_, then, is)) in before.iter().zip(after) {
         if *status != 200 {
-            found.gap(format!("{name}: A's own was answered {status} before"));
+            let before =
+                if *status == 0 { "is missing".to_owned() } else { format!("was answered {status}") };
+            found.gap(format!("{name}: A's own {before}, so it cannot be compared"));
             continue;
         }
         found.expect(status == then && was == is, || {

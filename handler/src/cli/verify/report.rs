@@ -32,6 +32,8 @@ pub(super) struct Report {
     pub(super) target: String,
     pub(super) tenants: [String; 2],
     pub(super) verdicts: Vec<Verdict>,
+    /// How many requests it took.
+    pub(super) requests: usize,
     /// What was made and could not be removed.
     pub(super) left: Vec<String>,
     pub(super) at: String,
@@ -94,14 +96,14 @@ impl Report {
             }
         }
         let [a, b] = &self.tenants;
-        let asked: usize = self.verdicts.iter().map(|verdict| verdict.asked).sum();
         let _ = write!(
             text,
-            "\n{} (A is {a}, B is {b}): {} passed, {} failed, {} not run; {asked} things looked at",
+            "\n{} (A is {a}, B is {b}): {} passed, {} failed, {} not run; {} requests",
             self.target,
             self.count(Outcome::Passed),
             self.count(Outcome::Failed),
-            self.count(Outcome::NotRun)
+            self.count(Outcome::NotRun),
+            self.requests,
         );
         for left in &self.left {
             let _ = write!(text, "\nleft behind: {left}");
@@ -125,6 +127,7 @@ impl Report {
             "version": env!("CARGO_PKG_VERSION"),
             "at": self.at,
             "target": self.target,
+            "requests": self.requests,
             "tenants": {"a": self.tenants[0], "b": self.tenants[1]},
             "summary": {"passed": self.count(Outcome::Passed), "failed": self.count(Outcome::Failed),
                 "not_run": self.count(Outcome::NotRun)},

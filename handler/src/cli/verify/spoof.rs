@@ -2,11 +2,11 @@
 
 use super::{
     super::Fault,
-    attack::{request, targets},
+    attack::{Target, request, targets},
     bench::Bench,
     check::Findings,
     example::Shape,
-    sets::fill,
+    sets::{Set, fill},
     wire::{Answer, Ask, Content},
 };
 use crate::functions::Gives;
@@ -30,6 +30,17 @@ fn judge(bench: &Bench, found: &mut Findings, what: &str, answer: &Answer, refus
     }
 }
 
+/// A function's path with B's own ids; where there is one missing, that is a gap.
+fn path(found: &mut Findings, target: &Target, own: &Set) -> Option<String> {
+    match fill(target.http.route, &own.collection, |slot| own.id(slot)) {
+        Ok(path) => Some(path),
+        Err(why) => {
+            found.gap(format!("{}: {why}", target.name));
+            None
+        }
+    }
+}
+
 /// `x-tenant-id`, however it is written.
 pub(super) async fn header(bench: &Bench, found: &mut Findings) -> Result<(), Fault> {
     let (own, victim) = (bench.own().await?, bench.victim().await?);
@@ -38,11 +49,17 @@ pub(super) async fn header(bench: &Bench, found: &mut Findings) -> Result<(), Fa
         if matches!(target.http.gives, Gives::Events) || target.http.query.contains(&"query") {
             continue;
         }
-        for (whose, set, refused) in [("own", own, true), ("A's", victim, true)] {
-            let Ok(ask) = request(target, set, |slot| set.id(slot), &|_| None) else { continue };
+        for (whose, set) in [("own", own), ("A's", victim)] {
+            let ask = match request(target, set, |slot| set.id(slot), &|_| None) {
+                Ok(ask) => ask,
+                Err(why) => {
+                    found.gap(format!("{}: {why}", target.name));
+                    continue;
+                }
+            };
             let answer = bench.ask(&bench.b, ask.header("x-tenant-id", a)).await?;
             let what = format!("{} of B's with x-tenant-id naming A, for {whose}", target.name);
-            judge(bench, found, &what, &answer, refused);
+            judge(bench, found, &what, &answer, true);
             found.expect(!victim.is_in(&answer.text()), || {
                 format!("{what}: {}, with A's data", answer.status)
             });
@@ -82,7 +99,7 @@ pub(super) async fn query(bench: &Bench, found: &mut Findings) -> Result<(), Fau
         if matches!(target.http.gives, Gives::Events) {
             continue;
         }
-        let Ok(path) = fill(target.http.route, &own.collection, |slot| own.id(slot)) else { continue };
+        let Some(path) = path(found, target, own) else { continue };
         let searched = if target.http.query.contains(&"query") { "&query=isolation" } else { "" };
         for name in NAMES.into_iter().chain(["TenantId", "x-tenant-id"]) {
             let ask = Ask::get(format!("{path}?{name}={}{searched}", bench.tenant_a));
@@ -102,7 +119,13 @@ pub(super) async fn cookie(bench: &Bench, found: &mut Findings) -> Result<(), Fa
         if matches!(target.http.gives, Gives::Events) {
             continue;
         }
-        let Ok(ask) = request(target, victim, |slot| victim.id(slot), &|_| None) else { continue };
+        let ask = match request(target, victim, |slot| victim.id(slot), &|_| None) {
+            Ok(ask) => ask,
+            Err(why) => {
+                found.gap(format!("{}: {why}", target.name));
+                continue;
+            }
+        };
         let cookies = NAMES.map(|name| format!("{name}={}", bench.tenant_a)).join("; ");
         let answer = bench
             .ask(&bench.b, ask.header("cookie", format!("{cookies}; x-tenant-id={}", bench.tenant_a)))
@@ -119,7 +142,7 @@ pub(super) async fn body(bench: &Bench, found: &mut Findings) -> Result<(), Faul
     let own = bench.own().await?;
     for target in &targets() {
         let Some(shape) = Shape::of(target.http).filter(Shape::is_object) else { continue };
-        let Ok(path) = fill(target.http.route, &own.collection, |slot| own.id(slot)) else { continue };
+        let Some(path) = path(found, target, own) else { continue };
         for name in NAMES {
             let mut body = shape.smallest(&|slot| own.id(slot).ok());
             body[name] = json!(bench.tenant_a);

@@ -8,7 +8,10 @@ use futures::StreamExt;
 use reqwest::{Client, redirect::Policy};
 use serde_json::Value;
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -152,6 +155,7 @@ pub(super) struct Wire {
     extra: Vec<(String, String)>,
     seen: Mutex<Vec<Seen>>,
     made: Mutex<Vec<Made>>,
+    stopped: AtomicBool,
 }
 
 impl Wire {
@@ -166,6 +170,7 @@ impl Wire {
             extra,
             seen: Mutex::default(),
             made: Mutex::default(),
+            stopped: AtomicBool::new(false),
         })
     }
 
@@ -189,7 +194,15 @@ impl Wire {
         }
     }
 
+    /// Whether requests are refused from now on. Those that are under way are answered: what they made is known.
+    pub(super) fn stop(&self, stopped: bool) {
+        self.stopped.store(stopped, Ordering::Relaxed);
+    }
+
     async fn exchange(&self, ask: &Ask) -> Result<Answer, Fault> {
+        if self.stopped.load(Ordering::Relaxed) {
+            return Err("it was broken off".into());
+        }
         let url = match &ask.url {
             url if url.contains("://") => url.clone(),
             path if path.starts_with('/') => format!("{}{path}", self.root),
