@@ -76,7 +76,7 @@ pub trait Blobs: Send + Sync {
 /// Signed links, an ability that not every backend has.
 #[async_trait]
 pub trait Links: Send + Sync {
-    /// A link that can write this one blob, and nothing else, for `lifetime` (at most ten minutes).
+    /// A link that can write this one blob, and nothing else, for `lifetime`: more than ten minutes is refused.
     async fn upload(
         &self,
         tenant: &TenantId,
