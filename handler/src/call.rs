@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub(crate) const MAX_JSON: usize = 1024 * 1024 + 64 * 1024;
 const MAX_DEPTH: usize = 64;
 /// Names by which requests say whose they are. None is believed; each is compared.
-pub(crate) const TENANT_NAMES: [&str; 3] = ["tenantId", "tenant_id", "tenant"];
+pub(crate) const TENANT_NAMES: [&str; 2] = ["tenantId", "tenant_id"];
 
 /// A request of a known caller.
 pub struct Call {
@@ -51,7 +51,8 @@ impl Call {
     /// # Errors
     /// As [`json`](Self::json); [`Error::Forbidden`] when it names another tenant.
     pub async fn value(&mut self) -> Result<Value, Error> {
-        if media_type(&self.parts.headers) != Some("application/json") {
+        if !media_type(&self.parts.headers).is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"))
+        {
             return Err(Error::UnsupportedMedia("send the body as `content-type: application/json`".into()));
         }
         let body = std::mem::take(&mut self.body);

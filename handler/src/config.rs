@@ -42,7 +42,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("EMBEDDING_MODEL", "", "The endpoint's embedding model. Empty: search by words alone."),
     setting("EMBEDDING_DIMENSIONS", "1536", "The length of its vectors."),
     setting("MAX_FILE_BYTES", "104857600", "The largest file that may be uploaded."),
-    setting("CORS_ORIGINS", "", "Origins that browsers may call from: exact, with commas between."),
+    setting("CORS_ORIGINS", "", "Origins whose pages may read answers: exact, with commas between. Preflight requests are the platform's to answer."),
     setting("LOG_LEVEL", "info", "What is logged: `error`, `warn`, `info`, `debug`, or a filter such as `info,pool=debug`."),
 ];
 

@@ -1,8 +1,8 @@
 //! `Idempotency-Key`: the first answer to a POST is given again.
 
-use crate::call::{Call, MAX_JSON, read};
+use crate::call::{Call, MAX_JSON, media_type, read};
 use axum::{
-    body::{Body, to_bytes},
+    body::{Body, HttpBody, to_bytes},
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::Response,
 };
@@ -38,17 +38,22 @@ pub(crate) async fn answer(
         request.update(&body);
         call.body = Body::from(body);
     }
+    // Two tries of an upload must not meet; two of anything else make the same things.
+    let patience_s = if streams { 230 } else { 15 };
     let scope = call.scope.clone();
-    let begun = scope.idempotency().begin(&key, function, request.finalize().to_hex().as_str()).await?;
+    let begun =
+        scope.idempotency().begin(&key, function, request.finalize().to_hex().as_str(), patience_s).await?;
     let (scope, ticket) = match begun {
         Begun::Replay(answer) => return replay(call, answer).await,
         Begun::Go(scope, ticket) => (scope, ticket),
     };
-    let hash = streams.then(|| hashed(&mut call));
+    // A form is framed anew whenever it is sent, so its bytes say nothing.
+    let form = media_type(&call.parts.headers) == Some("multipart/form-data");
+    let hash = (streams && !form).then(|| hashed(&mut call));
     let idempotency = scope.clone();
     call.scope = scope;
     let (response, kept) = match run(call).await {
-        Ok(response) if is_events(&response) => (Ok(response), None),
+        Ok(response) if is_events(&response) || is_long(&response) => (Ok(response), None),
         Ok(response) => {
             let (response, answer) = keep(response, hash).await?;
             (Ok(response), Some(answer))
@@ -117,6 +122,11 @@ fn hashed(call: &mut Call) -> Hash {
 
 fn digest(hash: &Hash) -> String {
     hash.lock().unwrap_or_else(PoisonError::into_inner).finalize().to_hex().to_string()
+}
+
+/// Too long to be kept: another try does the work again, which reads alone are this long for.
+fn is_long(response: &Response) -> bool {
+    response.body().size_hint().exact().is_none_or(|length| length > MAX_ANSWER as u64)
 }
 
 fn is_events(response: &Response) -> bool {

@@ -28,9 +28,9 @@ impl Invocation {
     /// # Errors
     /// [`Error::Invalid`], with the place and the rule.
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
-        let envelope = strict_json::parse(body, 64).map_err(|fault| Error::invalid("", fault))?;
-        let member = |name: &str| match envelope.get(name) {
-            Some(Value::Object(members)) => Ok(members.clone()),
+        let mut envelope = strict_json::parse(body, 64).map_err(|fault| Error::invalid("", fault))?;
+        let mut member = |name: &str| match envelope.get_mut(name).map(Value::take) {
+            Some(Value::Object(members)) => Ok(members),
             _ => Err(Error::invalid(format!("/{name}"), "must be an object")),
         };
         Ok(Self { data: member("Data")?, metadata: member("Metadata")? })

@@ -88,7 +88,9 @@ fn parameters(http: &Http) -> Vec<Value> {
     let needs_caller = matches!(http.access, Access::Needs(..));
     let headers = match http.method.as_str() {
         "POST" => vec![header("Idempotency-Key")],
-        "PUT" | "PATCH" | "DELETE" if needs_caller => vec![header("If-Match")],
+        "PUT" | "PATCH" | "DELETE" if needs_caller && !http.route.starts_with("search/") => {
+            vec![header("If-Match")]
+        }
         _ if matches!(http.gives, Gives::Events) => vec![header("Last-Event-ID")],
         _ => Vec::new(),
     };

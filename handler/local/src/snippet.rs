@@ -3,6 +3,8 @@ use std::{collections::HashSet, ops::Range};
 
 /// Characters of a snippet, at most.
 const LENGTH: usize = 280;
+/// Matches that are looked at: a text of nothing else would cost the square of their number.
+const MATCHES: usize = 200;
 /// Characters before the first match, if there are so many.
 const LEAD: usize = 40;
 
@@ -15,7 +17,7 @@ pub(crate) fn snippet<'a>(text: &'a str, terms: &[String]) -> &'a str {
     let matches: Vec<(Range<usize>, String)> = if wanted.is_empty() {
         Vec::new()
     } else {
-        tokens::located(text).filter(|(_, term)| wanted.contains(term.as_str())).collect()
+        tokens::located(text).filter(|(_, term)| wanted.contains(term.as_str())).take(MATCHES).collect()
     };
     // A character is one to four bytes, so windows are measured in bytes by the text's own average.
     let window = (LENGTH - LEAD) * text.len() / text.chars().count();

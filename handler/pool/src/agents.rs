@@ -2,6 +2,7 @@
 
 use crate::{
     Error, Metadata, Page, PageRequest, Scope, Versioned,
+    outbox::{ERASE_PATIENCE_S, Promise, kept},
     ports::{Etag, Kind, Query, Write},
     rules::{Rules, marked},
     store::{self, Document, newest},
@@ -230,21 +231,32 @@ impl Agents<'_> {
         agent.updated_at = self.0.seconds();
         self.check(&agent)?;
         let writes = vec![store::replace(&agent, &etag)?, store::create(&AgentVersion::of(&agent))?];
-        let etags = self.0.store().commit(writes).await?;
+        let etags = self.0.store().commit_if(if_match, writes).await?;
         Ok(Versioned {
             value: agent,
             etag: etags.into_iter().next().ok_or_else(|| Error::internal("no etag"))?,
         })
     }
 
-    /// Removes an agent and its versions.
+    /// Removes an agent and its versions. It is gone at once; should the rest be cut short, the sweep ends it.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Stale`], or the store's failure.
     pub async fn delete(&self, id: &str, if_match: Option<&Etag>) -> Result<(), Error> {
         let Versioned { value: agent, etag } = self.0.matching(self.get(id).await?, if_match)?;
-        self.0.delete_children::<AgentVersion>(&agent.id).await?;
-        self.0.store().commit(vec![Write::Delete(Kind::Agent, agent.id, Some(etag))]).await?;
+        let promise = self.0.promise(Promise::EraseAgent, id, ERASE_PATIENCE_S)?;
+        let delete = Write::Delete(Kind::Agent, agent.id, Some(etag));
+        self.0.store().commit_if(if_match, vec![delete, promise]).await?;
+        if let Err(fault) = self.erase(id).await {
+            tracing::warn!(tenant = %self.0.tenant(), agent = id, %fault, "the sweep will end the removal");
+        }
+        Ok(())
+    }
+
+    /// Removes what a deleted agent left.
+    pub(crate) async fn erase(&self, id: &str) -> Result<(), Error> {
+        self.0.delete_children::<AgentVersion>(id).await?;
+        self.0.store().commit(vec![kept(id)]).await?;
         Ok(())
     }
 

@@ -10,9 +10,16 @@ use crate::{
     rules::{Rules, marked},
     store::{self, Document, newest},
 };
+use futures::{StreamExt, TryStreamExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 /// How long an upload may take.
 pub(crate) const UPLOAD_S: i64 = 3600;
@@ -135,6 +142,10 @@ impl Files<'_> {
         let promise = self.0.promise(Promise::Ingest, &file.file.id, LOOK_S)?;
         let writes = vec![store::create(&file)?, promise];
         let begun = self.0.create_once(file, writes).await?;
+        if begun.value.file.status != FileStatus::Uploading {
+            // An earlier try of this request got as far as that.
+            return Ok(Versioned { value: begun.value.file, etag: begun.etag });
+        }
         let id = begun.value.file.id.clone();
         match self.fill(begun, body).await {
             Ok(file) => Ok(file),
@@ -237,7 +248,7 @@ impl Files<'_> {
         let Versioned { value: mut file, etag } = self.0.matching(self.stored(id).await?, if_match)?;
         file.gone = true;
         let promise = self.0.renewed(Promise::Ingest, id, 60).await?;
-        self.0.store().commit(vec![store::replace(&file, &etag)?, promise]).await?;
+        self.0.store().commit_if(if_match, vec![store::replace(&file, &etag)?, promise]).await?;
         if let Err(fault) = self.erase(id).await {
             tracing::warn!(tenant = %self.0.tenant(), file = id, %fault, "the sweep will end the removal");
         }
@@ -253,7 +264,14 @@ impl Files<'_> {
         let id = begun.value.file.id.clone();
         let limit = self.0.settings().max_file;
         let content_type = begun.value.file.content_type.clone();
-        let info = self.0.ports().blobs.put(self.0.tenant(), &blob(&id), &content_type, limit, body).await?;
+        let broken = Arc::new(AtomicBool::new(false));
+        let told = broken.clone();
+        let body = body.inspect_err(move |_| told.store(true, Ordering::Relaxed)).boxed();
+        let stored = self.0.ports().blobs.put(self.0.tenant(), &blob(&id), &content_type, limit, body).await;
+        let info = match stored {
+            Err(_) if broken.load(Ordering::Relaxed) => return Err(Error::invalid("", "the body broke off")),
+            stored => stored?,
+        };
         for _ in 0..TRIES {
             let Versioned { value: mut file, etag } = begun;
             file.file.bytes = info.len;

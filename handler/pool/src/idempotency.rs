@@ -14,9 +14,6 @@ use serde::{Deserialize, Serialize};
 
 /// How long an answer is kept.
 const KEPT_S: i64 = 24 * 3600;
-/// After how long another try takes a claim over. Should the first try be alive still, no harm is done: both make the
-/// same things.
-const CLAIM_S: i64 = 15;
 
 /// An answer, as it was given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,10 +66,18 @@ pub struct Idempotency<'a>(pub(crate) &'a Scope);
 
 impl Idempotency<'_> {
     /// Claims a key for a request: `route` is the function's name, `request` a hash of all that the request says.
+    /// Another try takes the claim over after `patience_s` seconds. What makes the same things twice may be short of
+    /// patience; what would do harm beside a first try that still goes on must outlast it.
     ///
     /// # Errors
     /// [`Error::KeyReused`] for another request, [`Error::Conflict`] while the first is in flight.
-    pub async fn begin(&self, key: &str, route: &str, request: &str) -> Result<Begun, Error> {
+    pub async fn begin(
+        &self,
+        key: &str,
+        route: &str,
+        request: &str,
+        patience_s: i64,
+    ) -> Result<Begun, Error> {
         let scope = self.0;
         let parts = [scope.tenant().as_str(), scope.user().unwrap_or_default(), route, key];
         let seed = scope.sealer().tag("pooled-agents idempotency", &parts);
@@ -84,7 +89,7 @@ impl Idempotency<'_> {
                     id,
                     started_ms: now.as_millisecond().max(0) as u64,
                     request: request.to_owned(),
-                    claimed_until: now.as_second() + CLAIM_S,
+                    claimed_until: now.as_second() + patience_s,
                     expires_at: now.as_second() + KEPT_S,
                     answer: None,
                 };
@@ -97,7 +102,7 @@ impl Idempotency<'_> {
             }
             Some(known) if now.as_second() < known.value.claimed_until => return Err(in_flight()),
             Some(known) => {
-                let claim = Claim { claimed_until: now.as_second() + CLAIM_S, ..known.value };
+                let claim = Claim { claimed_until: now.as_second() + patience_s, ..known.value };
                 let write = store::replace(&claim, &known.etag)?;
                 self.write(claim, write).await?
             }

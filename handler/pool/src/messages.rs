@@ -183,7 +183,7 @@ impl Messages<'_> {
 
     pub(crate) async fn make(&self, thread: &Thread, new: NewMessage, at: &str) -> Result<Message, Error> {
         let mut rules = Rules::default();
-        rules.text(&format!("{at}/content"), &new.content, 1, MAX_CONTENT).metadata(&new.metadata);
+        rules.text(&format!("{at}/content"), &new.content, 1, MAX_CONTENT).metadata_of(at, &new.metadata);
         rules.that(
             new.role.as_deref().is_none_or(|role| role == "user"),
             &format!("{at}/role"),

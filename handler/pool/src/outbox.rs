@@ -10,6 +10,9 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// How long an unfinished removal waits for the sweep.
+pub(crate) const ERASE_PATIENCE_S: i64 = 60;
+
 /// What is promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -18,6 +21,8 @@ pub(crate) enum Promise {
     Ingest,
     /// The run will end.
     DriveRun,
+    /// The versions of a deleted agent will go.
+    EraseAgent,
     /// What is under a deleted thread will go.
     EraseThread,
 }
@@ -51,7 +56,7 @@ impl Scope {
         let (operation, queue) = match promise {
             Promise::Ingest => (Operation::Ingest, QueueName::Ingest),
             Promise::DriveRun => (Operation::DriveRun, QueueName::Runs),
-            Promise::EraseThread => return,
+            Promise::EraseAgent | Promise::EraseThread => return,
         };
         let job = Job { operation, target: target.to_owned() };
         let pushed = match self.sealed(&job) {

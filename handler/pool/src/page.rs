@@ -9,6 +9,9 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
+/// The longest value that a page may end at, in bytes: the cursor carries it.
+const MAX_SORT: usize = 512;
+
 /// The part of a list that is asked for.
 #[derive(Clone, Debug)]
 pub struct PageRequest {
@@ -85,6 +88,11 @@ impl Scope {
         }
         let next = match items.last() {
             Some(last) if more => {
+                if matches!(value_at(&last.value), Some(Scalar::Text(text)) if text.len() > MAX_SORT) {
+                    let rule =
+                        format!("pages end at a value of at most {MAX_SORT} bytes: sort by another member");
+                    return Err(Error::invalid("sort", rule));
+                }
                 let position = Position { id: last.value.id().to_owned(), value: value_at(&last.value) };
                 let sealed = self.sealer().seal("cursor", &Cursor { query: fingerprint, position });
                 Some(sealed.map_err(|fault| Error::Internal(Box::new(fault)))?)

@@ -26,9 +26,13 @@ impl Rules {
     }
 
     pub(crate) fn metadata(&mut self, metadata: &Metadata) -> &mut Self {
-        self.that(metadata.len() <= 15, "/metadata", "must have at most 15 members");
+        self.metadata_of("", metadata)
+    }
+
+    pub(crate) fn metadata_of(&mut self, at: &str, metadata: &Metadata) -> &mut Self {
+        self.that(metadata.len() <= 15, &format!("{at}/metadata"), "must have at most 15 members");
         for (key, value) in metadata {
-            let pointer = format!("/metadata/{}", escape(key));
+            let pointer = format!("{at}/metadata/{}", escape(key));
             self.text(&pointer, key, 1, 64).text(&pointer, value, 0, 512);
             self.that(!RESERVED.contains(&key.as_str()), &pointer, "is reserved for the service");
         }

@@ -227,7 +227,8 @@ impl Search<'_> {
                     content: hit.entry.content,
                     snippet: hit.snippet,
                     position: hit.entry.place,
-                    score: hit.score,
+                    // A rank: the index's own score would tell what other users' files hold.
+                    score: 1.0 / (found.len() + 1) as f64,
                     fields: hit.entry.fields,
                 });
             }

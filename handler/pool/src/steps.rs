@@ -1,6 +1,6 @@
 //! What a run did, step by step.
 
-use crate::{ports::Kind, store::Document};
+use crate::{Metadata, ports::Kind, store::Document};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,6 +26,8 @@ pub struct Step {
     pub status: String,
     /// The message's id, or the calls and their outputs.
     pub step_details: Value,
+    /// `tenantId`.
+    pub metadata: Metadata,
 }
 
 impl Document for Step {

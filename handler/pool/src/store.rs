@@ -71,6 +71,18 @@ impl Store<'_> {
         Ok(etags)
     }
 
+    /// A commit of what was read in the version that the client asked for: one that comes too late is stale.
+    pub(crate) async fn commit_if(
+        &self,
+        if_match: Option<&Etag>,
+        writes: Vec<Write>,
+    ) -> Result<Vec<Etag>, Error> {
+        self.commit(writes).await.map_err(|fault| match fault {
+            PortError::Conflict if if_match.is_some() => Error::Stale,
+            fault => fault.into(),
+        })
+    }
+
     fn answers(&self, row: &Row, query: &Query) -> bool {
         let Row { tenant, row, .. } = row;
         tenant == self.tenant.as_str()
@@ -144,7 +156,7 @@ pub(crate) fn after(id: &str) -> Position {
 
 /// Whether a store may be asked for it: nothing else was ever stored.
 pub(crate) fn is_row_id(id: &str) -> bool {
-    (1..=255).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-=".contains(&b))
+    (1..=255).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b))
 }
 
 impl crate::Scope {

@@ -15,6 +15,10 @@ const BATCH: usize = 100;
 /// Renewals after which a file is given up.
 const MAX_TRIES: u32 = 20;
 
+/// Expired documents that are forgotten together, and how often in one sweep.
+const EXPIRED: usize = 1_000;
+const ROUNDS: usize = 100;
+
 /// A tenant's sweep.
 pub struct Sweep<'a>(pub(crate) &'a Scope);
 
@@ -48,7 +52,15 @@ impl Sweep<'_> {
     /// # Errors
     /// The store's failure.
     pub async fn expired(&self) -> Result<usize, Error> {
-        Ok(self.0.ports().records.sweep(self.0.tenant(), 1_000).await?)
+        let mut forgotten = 0;
+        for _ in 0..ROUNDS {
+            let some = self.0.ports().records.sweep(self.0.tenant(), EXPIRED).await?;
+            forgotten += some;
+            if some < EXPIRED {
+                break;
+            }
+        }
+        Ok(forgotten)
     }
 
     /// Puts the promise off before anything else, so that one that cannot be kept does not stand before the others.
@@ -60,6 +72,7 @@ impl Sweep<'_> {
         promise.due_at = self.0.seconds() + patience;
         self.0.store().commit(vec![store::replace(&promise, &etag)?]).await?;
         match promise.promise {
+            Promise::EraseAgent => self.0.agents().erase(&id).await,
             Promise::EraseThread => self.0.threads().erase(&id).await,
             Promise::DriveRun if self.run_is_over(&id).await? => Ok(()),
             Promise::Ingest if promise.tries > MAX_TRIES => self.0.files().give_up(&id).await,

@@ -4,7 +4,7 @@ use crate::{
     Error, Metadata, Page, PageRequest, Scope, Versioned,
     events::StoredEvent,
     messages::{Message, NewMessage},
-    outbox::{Promise, kept},
+    outbox::{ERASE_PATIENCE_S, Promise, kept},
     ports::{Etag, Kind, Query, Write},
     rules::{Rules, marked},
     runs::StoredRun,
@@ -14,8 +14,6 @@ use crate::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How long an unfinished removal waits for the sweep.
-const ERASE_PATIENCE_S: i64 = 60;
 /// Messages that a thread may be made with.
 const FIRST_MESSAGES: usize = 32;
 
@@ -142,7 +140,7 @@ impl Threads<'_> {
             Rules::default().metadata(&metadata).done()?;
             stored.thread.metadata = marked(metadata, self.0.tenant());
         }
-        let etags = self.0.store().commit(vec![store::replace(&stored, &etag)?]).await?;
+        let etags = self.0.store().commit_if(if_match, vec![store::replace(&stored, &etag)?]).await?;
         Ok(Versioned { value: stored.thread, etag: etags.into_iter().next().unwrap_or(etag) })
     }
 
@@ -157,7 +155,7 @@ impl Threads<'_> {
         }
         let promise = self.0.promise(Promise::EraseThread, id, ERASE_PATIENCE_S)?;
         let delete = Write::Delete(Kind::Thread, id.to_owned(), Some(etag));
-        self.0.store().commit(vec![delete, promise]).await?;
+        self.0.store().commit_if(if_match, vec![delete, promise]).await?;
         if let Err(fault) = self.erase(id).await {
             tracing::warn!(tenant = %self.0.tenant(), thread = id, %fault, "the sweep will end the removal");
         }

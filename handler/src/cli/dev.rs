@@ -71,7 +71,8 @@ impl Dev {
         for (tenant, _) in TENANTS {
             std::fs::create_dir_all(state.join("uploads").join(tenant))?;
         }
-        let limit = pool::Settings::default().max_file;
+        let limit = Config::set_in_environment().get("MAX_FILE_BYTES").and_then(|limit| limit.parse().ok());
+        let limit = limit.unwrap_or(pool::Settings::default().max_file);
         let door = tokio::spawn(storage::serve(doorway, local.clone(), uploads.clone(), limit));
 
         let host = Host::start(self.options(&state, &jwks, &uploads, &local)?).await?;

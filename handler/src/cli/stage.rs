@@ -31,16 +31,54 @@ impl Stage {
 
 /// Everything but the binary.
 pub(super) fn layout(folder: &Path) -> Result<(), Fault> {
-    if folder.join("host.json").exists() {
-        std::fs::remove_dir_all(folder)?;
-    } else if folder.exists() && folder.read_dir()?.next().is_some() {
-        return Err(format!(
-            "{} is not empty, and is no application: choose another folder",
-            folder.display()
-        )
-        .into());
-    }
+    clear(folder)?;
     std::fs::create_dir_all(folder)?;
     std::fs::write(folder.join("host.json"), HOST_JSON)?;
     Ok(crate::manifest::write(folder)?)
+}
+
+/// Removes an application that was laid out before, and nothing else: a folder with anything more is left alone.
+fn clear(folder: &Path) -> Result<(), Fault> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    let entries = folder.read_dir()?.collect::<Result<Vec<_>, _>>()?;
+    let ours = |path: &Path| {
+        let named = |name: &str| path.file_name().is_some_and(|known| known == name);
+        let only_manifest = || {
+            path.read_dir().is_ok_and(|mut inside| {
+                inside.all(|entry| entry.is_ok_and(|entry| entry.file_name() == "function.json"))
+            })
+        };
+        if path.is_dir() { only_manifest() } else { named("host.json") || named("handler") }
+    };
+    if let Some(strange) = entries.iter().find(|entry| !ours(&entry.path())) {
+        let name = strange.path();
+        return Err(
+            format!("{} is no part of a staged application: choose another folder", name.display()).into()
+        );
+    }
+    for entry in entries {
+        let path = entry.path();
+        if path.is_dir() { std::fs::remove_dir_all(path)? } else { std::fs::remove_file(path)? }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_with_anything_else_is_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let app = root.path().join("app");
+        layout(&app).unwrap();
+        layout(&app).unwrap();
+        assert!(app.join("health/function.json").exists());
+        std::fs::write(app.join("health/notes.txt"), "mine").unwrap();
+        let refused = layout(&app).unwrap_err().to_string();
+        assert!(refused.contains("health is no part"), "{refused}");
+        assert!(app.join("health/notes.txt").exists() && app.join("host.json").exists());
+    }
 }

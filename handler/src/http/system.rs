@@ -1,7 +1,10 @@
 //! What anyone may ask.
 
 use crate::{answer, app::App, openapi};
-use axum::{http::StatusCode, response::Response};
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+};
 use pool::Error;
 use serde_json::{Map, json};
 use std::sync::Arc;
@@ -23,7 +26,11 @@ pub(crate) async fn ready(app: Arc<App>) -> Result<Response, Error> {
     }
     let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({"status": word(good), "backend": app.backend, "dependencies": dependencies});
-    answer::json(status, &body)
+    let mut response = answer::json(status, &body)?;
+    if !good {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(2));
+    }
+    Ok(response)
 }
 
 fn word(good: bool) -> &'static str {

@@ -5,7 +5,7 @@ use reqwest::{Method, multipart::Part};
 use serde_json::json;
 use tests::{form, run};
 
-const NAMES: [&str; 3] = ["tenantId", "tenant_id", "tenant"];
+const NAMES: [&str; 2] = ["tenantId", "tenant_id"];
 
 fn guarded() -> impl Iterator<Item = (Method, String, bool)> {
     FUNCTIONS.iter().filter_map(|function| match &function.trigger {

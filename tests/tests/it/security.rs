@@ -174,7 +174,7 @@ fn a_suspended_tenant_is_refused_its_jobs_wait_and_the_others_go_on() {
         let put = dev.with_token("contoso", None).request(Method::PUT, url).body(b"late words".to_vec());
         put.send().await.is(201);
         let id = link["id"].as_str().unwrap();
-        scope.files().changed(id).await;
+        scope.files().changed(id).await.unwrap();
         eventually("a parked job", async || dev.log().last("the job is parked")).await;
         set(TenantStatus::Active).await;
         eventually_in(Duration::from_secs(8), "200", async || {
@@ -183,7 +183,7 @@ fn a_suspended_tenant_is_refused_its_jobs_wait_and_the_others_go_on() {
         .await;
         let status = async || alice.get(&format!("files/{id}")).await.ok()["status"].clone();
         assert_eq!(status().await, "uploading");
-        scope.files().changed(id).await;
+        scope.files().changed(id).await.unwrap();
         eventually("the parked file", async || (status().await == "indexed").then_some(())).await;
         let run = alice.post_json(&format!("threads/{thread}/runs"), json!({"agent_id": agent})).await.id();
         assert_eq!(crate::world::ended(&alice, &thread, &run).await["status"], "completed");

@@ -47,10 +47,16 @@ impl Files<'_> {
     }
 
     /// Hears that a file's bytes may have changed, and has the queue look. A name that is no file's is no matter.
-    pub async fn changed(&self, id: &str) {
+    ///
+    /// # Errors
+    /// The store's failure: then nothing is promised.
+    pub async fn changed(&self, id: &str) -> Result<(), Error> {
         if is_file_id(id) {
+            let promise = self.0.renewed(Promise::Ingest, id, 60).await?;
+            self.0.store().commit(vec![promise]).await?;
             self.0.hand_over(Promise::Ingest, id, Duration::ZERO).await;
         }
+        Ok(())
     }
 
     /// Gives a file up that could not be read in many tries.

@@ -8,6 +8,7 @@ use super::{Ending, Lease, Move, RunError, Runs, Status, StoredRun};
 use crate::{
     Error, Scope, TenantStatus, Versioned,
     events::StoredEvent,
+    ids::IdSource,
     messages::Message,
     outbox::Promise,
     ports::{Etag, Item, Kind, PortError, Query, StepRequest, Write},
@@ -23,7 +24,7 @@ const MAX_FAILURES: u32 = 3;
 
 /// How old the knowledge may be that the tenant is served.
 const SERVED_MS: i64 = 5_000;
-/// What a run may add to its conversation, in bytes.
+/// What a model is shown of a thread, and what a run may add to it: in bytes, each.
 const MAX_ITEMS: usize = 1024 * 1024;
 
 /// How far a run was driven.
@@ -80,9 +81,11 @@ impl Runs<'_> {
         if !matches!(run.run.status, Status::Queued | Status::InProgress) {
             return Ok(Progress::Rests);
         }
-        let holder = self.0.new_id("driver");
+        // What a driver makes is its own: a driver that takes over must not make the same things again.
+        let scope = self.0.with_ids(IdSource::Random);
+        let holder = scope.new_id("driver");
         let mut driver = Driver {
-            scope: self.0,
+            scope: &scope,
             run,
             etag,
             holder,
@@ -186,11 +189,18 @@ impl Driver<'_> {
         })
     }
 
-    /// What was said in the thread before the run, oldest first: the newest 100 messages.
+    /// What was said in the thread before the run, oldest first: the newest 100 messages, as far as they fit.
     async fn conversation(&self) -> Result<Vec<Item>, Stop> {
         let thread = Some(self.run.run.thread_id.clone());
         let query = Query { parent: thread, ..store::newest(Kind::Message, 100) };
         let messages = self.scope.store().list::<Message>(&query).await?;
+        let mut left = MAX_ITEMS;
+        let recent = messages.into_iter().take_while(|message| {
+            let fits = message.value.text().len() <= left;
+            left = left.saturating_sub(message.value.text().len());
+            fits
+        });
+        let messages: Vec<_> = recent.collect();
         let before =
             messages.into_iter().rev().filter(|m| m.value.run_id.as_deref() != Some(&self.run.run.id));
         Ok(before.map(|m| Item::Message { role: m.value.role, text: m.value.text() }).collect())

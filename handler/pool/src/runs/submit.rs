@@ -53,6 +53,15 @@ impl Runs<'_> {
         driven_by_caller: bool,
     ) -> Result<Versioned<Run>, Error> {
         let Versioned { value: mut run, etag } = self.stored(thread_id, id).await?;
+        let known = |output: &ToolOutput| {
+            run.items
+                .iter()
+                .any(|item| matches!(item, Item::Output { call_id, .. } if *call_id == output.tool_call_id))
+        };
+        if self.0.repeats() && !outputs.tool_outputs.is_empty() && outputs.tool_outputs.iter().all(known) {
+            // An earlier try of this request handed them in.
+            return Ok(Versioned { value: run.run, etag });
+        }
         run.apply(Move::Resume)?;
         let wanted = run.run.required_action.take().map(|action| action.submit_tool_outputs.tool_calls);
         let wanted: Vec<String> = wanted.unwrap_or_default().into_iter().map(|call| call.id).collect();

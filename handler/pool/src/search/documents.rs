@@ -157,7 +157,7 @@ impl Search<'_> {
         rules.that(
             is_document_id(&id),
             &format!("/{n}/id"),
-            "must be 1 to 128 characters of [A-Za-z0-9_.:=-]",
+            "must be 1 to 128 characters of [A-Za-z0-9_.:-]",
         );
         let fits = !content.is_empty() && content.len() <= MAX_CONTENT;
         rules.that(fits, &format!("/{n}/content"), format!("must have 1 to {MAX_CONTENT} bytes"));

@@ -14,7 +14,7 @@ pub async fn use_it(doors: &Doors, header: &[u8], sealed: &str) -> Result<(), Er
     }
     let (scope, job) = doors.open(sealed, Operation::Ingest).await?;
     scope.files().ingest(&job.target).await?;
-    doors.claim(Owned::Container("c")).await?.files().changed("file").await;
+    doors.claim(Owned::Container("c")).await?.files().changed("file").await?;
     Ok(())
 }
 

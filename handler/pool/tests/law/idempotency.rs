@@ -14,14 +14,14 @@ fn answer(body: &str) -> Answer {
 }
 
 async fn begin(scope: &Scope, key: &str) -> Result<(Scope, Ticket), Error> {
-    match scope.idempotency().begin(key, "threads_create", "hash").await? {
+    match scope.idempotency().begin(key, "threads_create", "hash", 15).await? {
         Begun::Go(scope, ticket) => Ok((scope, ticket)),
         Begun::Replay(answer) => panic!("replayed: {answer:?}"),
     }
 }
 
 async fn replayed(scope: &Scope, key: &str) -> Answer {
-    match scope.idempotency().begin(key, "threads_create", "hash").await.unwrap() {
+    match scope.idempotency().begin(key, "threads_create", "hash", 15).await.unwrap() {
         Begun::Replay(answer) => answer,
         Begun::Go(..) => panic!("begun again"),
     }
@@ -37,7 +37,7 @@ async fn the_first_answer_is_given_again_for_a_day() {
     for _ in 0..3 {
         assert_eq!(replayed(&user, "key").await, answer("one"));
     }
-    let other = user.idempotency().begin("key", "threads_create", "another hash").await;
+    let other = user.idempotency().begin("key", "threads_create", "another hash", 15).await;
     assert!(matches!(other, Err(Error::KeyReused)));
     world.pass(24 * 3600 - 1);
     assert_eq!(replayed(&user, "key").await, answer("one"));
@@ -59,7 +59,7 @@ async fn a_key_is_its_users_and_its_routes() {
     ] {
         assert!(begin(&scope, "key").await.is_ok(), "{:?}", scope.user());
     }
-    let other_route = user.idempotency().begin("key", "runs_create", "hash").await.unwrap();
+    let other_route = user.idempotency().begin("key", "runs_create", "hash", 15).await.unwrap();
     assert!(matches!(other_route, Begun::Go(..)));
     for key in ["", "Key", "key ", "threads_create", &"x".repeat(255), "\u{0}", "a/b"] {
         assert!(begin(&user, key).await.is_ok(), "{key}");
@@ -138,7 +138,7 @@ async fn a_second_try_finds_what_the_first_made() {
         }
         deaths += usize::from(world.fuse.revive());
         world.pass(61);
-        let ids = match user.idempotency().begin("key", "threads_create", "hash").await.unwrap() {
+        let ids = match user.idempotency().begin("key", "threads_create", "hash", 15).await.unwrap() {
             Begun::Replay(answer) => answer.body.split(' ').map(str::to_owned).collect(),
             Begun::Go(scope, ticket) => {
                 let ids = make(&scope, &agent).await.unwrap();

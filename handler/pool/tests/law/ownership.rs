@@ -118,7 +118,7 @@ async fn another_tenants_things_are_not_there() {
         not_found(scope.runs().create(&own, new_run(&things.agent), false).await);
         assert!(scope.agents().list(&page).await.unwrap().items.is_empty());
         assert!(scope.files().list(&page).await.unwrap().items.is_empty());
-        scope.files().changed(&things.file).await;
+        scope.files().changed(&things.file).await.unwrap();
         scope.files().ingest(&things.file).await.unwrap();
         scope.runs().drive(&things.run).await.unwrap();
         scope.sweep().promises().await.unwrap();
@@ -143,7 +143,7 @@ async fn ids_that_no_store_ever_held_are_not_asked_for() {
         not_found(user.agents().get(id).await);
         not_found(user.files().get(id).await);
         not_found(user.files().delete(id, None).await);
-        user.files().changed(id).await;
+        user.files().changed(id).await.unwrap();
     }
     assert_eq!(world.fuse.calls(), []);
 }

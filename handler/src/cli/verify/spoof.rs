@@ -14,7 +14,7 @@ use axum::http::Method;
 use serde_json::json;
 
 /// Names that the API's description says are compared with the token.
-const NAMES: [&str; 3] = ["tenantId", "tenant_id", "tenant"];
+const NAMES: [&str; 2] = ["tenantId", "tenant_id"];
 
 /// What was asked for under A's name must be refused; where the name is none that anybody reads, B is still B.
 fn judge(bench: &Bench, found: &mut Findings, what: &str, answer: &Answer, refused: bool) {

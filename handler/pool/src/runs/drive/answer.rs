@@ -140,6 +140,7 @@ impl Driver<'_> {
             r#type: r#type.into(),
             status: status.into(),
             step_details,
+            metadata: marked(Metadata::new(), self.scope.tenant()),
         }
     }
 }

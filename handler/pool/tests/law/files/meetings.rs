@@ -22,7 +22,7 @@ async fn the_same_event_five_times_is_one() {
     let user = world.user("contoso", "alice").await;
     let file = user.files().upload(new_file("a.txt"), bytes("one\ntwo")).await.unwrap().value;
     for _ in 0..5 {
-        user.files().changed(&file.id).await;
+        user.files().changed(&file.id).await.unwrap();
     }
     world.work().await;
     assert_indexed(&world, &user, &file.id, "one\ntwo", "five times").await;
@@ -31,7 +31,7 @@ async fn the_same_event_five_times_is_one() {
     assert_indexed(&world, &user, &file.id, "one\ntwo", "five more").await;
     user.files().delete(&file.id, None).await.unwrap();
     for _ in 0..5 {
-        user.files().changed(&file.id).await;
+        user.files().changed(&file.id).await.unwrap();
         user.files().ingest(&file.id).await.unwrap();
     }
     world.work().await;
@@ -178,7 +178,7 @@ async fn bytes_that_come_by_a_link() {
         let name = pool::testing::blob(&format!("files/{id}"));
         let blobs = &world.blobs;
         blobs.put(user.tenant(), &name, "text/plain", 1 << 20, bytes(text)).await.unwrap();
-        user.files().changed(id).await;
+        user.files().changed(id).await.unwrap();
         world.work().await;
     };
     let (never, _) = user.files().link(new_file("never.txt")).await.unwrap();

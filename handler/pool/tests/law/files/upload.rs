@@ -37,7 +37,7 @@ async fn an_upload_that_fails_leaves_nothing() {
     assert!(matches!(over, Err(Error::TooLarge { limit: 1_000 })));
     assert_no_residue(&world, "over the limit");
     let broken = stream::iter(vec![Ok("one".into()), Err(io::Error::other("reset"))]).boxed();
-    assert!(matches!(user.files().upload(new_file("a.txt"), broken).await, Err(Error::Unavailable(_))));
+    assert!(matches!(user.files().upload(new_file("a.txt"), broken).await, Err(Error::Invalid(_))));
     assert_no_residue(&world, "cut off");
     assert!(user.files().upload(new_file("a.txt"), bytes(&"x".repeat(1_000))).await.is_ok());
 }
