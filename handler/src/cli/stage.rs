@@ -24,7 +24,7 @@ impl Stage {
         let binary = self.folder.join("handler");
         std::fs::copy(std::env::current_exe()?, &binary)?;
         std::fs::set_permissions(&binary, PermissionsExt::from_mode(0o755))?;
-        show::line(&format!("{} is ready: `func start` there, or zip it", self.folder.display()));
+        show::line(&format!("{} is laid out as the Functions host reads it", self.folder.display()));
         Ok(())
     }
 }
