@@ -7,6 +7,7 @@ mod agents;
 mod doors;
 mod files;
 mod idempotency;
+mod late;
 mod lies;
 mod ownership;
 mod records;
