@@ -1,4 +1,5 @@
 use crate::server::{KEY, Server, hello, sse, streamed};
+use local::model::OpenAiCompatible;
 use pool::ports::{Item, ModelEvent, Role, StepRequest, ToolCall, ToolSpec, Usage};
 use serde_json::{Value, json};
 
@@ -171,4 +172,26 @@ async fn no_model_is_refused_before_anything_is_sent() {
     let refused = pool::ports::Model::step(&model, &pool::testing::tenant("contoso"), hello()).await;
     assert!(refused.is_err_and(|error| !error.transient()));
     assert!(server.sent().is_empty());
+}
+
+/// A server that calls a tool when it is offered one and has not called it yet, and speaks otherwise.
+#[tokio::test]
+async fn it_steps_as_a_model_must() {
+    let call = sse(&[
+        r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"file_search","arguments":"{\"query\":\"x\"}"}}]},"finish_reason":null}]}"#,
+        r#"{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}"#,
+        "[DONE]",
+    ]);
+    let words = sse(&[
+        r#"{"choices":[{"index":0,"delta":{"content":"Hello"},"finish_reason":null}]}"#,
+        r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#,
+        "[DONE]",
+    ]);
+    let server = Server::start(move |_, body| {
+        let answered = body["messages"].as_array().is_some_and(|all| all.iter().any(|m| m["role"] == "tool"));
+        let offered = body["tools"].as_array().is_some_and(|tools| !tools.is_empty());
+        streamed(vec![if offered && !answered { call.clone() } else { words.clone() }])
+    })
+    .await;
+    pool::conformance::model(&OpenAiCompatible::new(server.endpoint(), "m")).await;
 }

@@ -107,3 +107,9 @@ async fn an_endless_body_is_ended() {
     let error = embedder.embed(&tenant("contoso"), &["1".to_owned()]).await.expect_err("too long");
     assert_eq!(code(&error), (true, "too_long"));
 }
+
+#[tokio::test]
+async fn it_embeds_as_an_embedder_must() {
+    let server = Server::start(|_, body| answer(vectors(body).into_iter().rev().collect())).await;
+    pool::conformance::embedder(&OpenAiEmbeddings::new(server.endpoint(), "m", 3)).await;
+}

@@ -1,6 +1,6 @@
 //! The law of each port, as code: public functions that run against any adapter and panic where it breaks the law.
 //!
-//! * [`records`], [`index`], [`blobs`], [`links`], [`queue`], [`directory`], [`model`], [`extractor`]: one suite a port.
+//! * [`records`], [`index`], [`blobs`], [`links`], [`queue`], [`directory`], [`model`], [`embedder`], [`extractor`]: one suite a port.
 //!   Those of data use two or three tenants, because the first law of every port is that a tenant's data is out of every other tenant's reach.
 //! * [`memory`]: the smallest adapters that obey, for unit tests.
 //! * [`lying`]: wrappers that break the law in a chosen way, to prove that what stands above a port notices.
@@ -10,6 +10,7 @@ pub mod memory;
 
 mod blobs;
 mod directory;
+mod embedder;
 mod extractor;
 mod index;
 mod links;
@@ -21,6 +22,7 @@ mod records;
 
 pub use blobs::blobs;
 pub use directory::directory;
+pub use embedder::embedder;
 pub use extractor::extractor;
 pub use index::index;
 pub use links::{Sender, links};
