@@ -1,0 +1,52 @@
+//! The SDK's errors as the ports'. Only 404 is absence, and that is the caller's to say.
+
+use azure_core::{error::ErrorKind, http::StatusCode};
+use pool::ports::PortError;
+use std::{error::Error, time::Duration};
+
+/// The longest wait that a backend can ask us for.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// The status of an answer, if there was one.
+pub(crate) fn status(error: &azure_core::Error) -> Option<StatusCode> {
+    error.http_status()
+}
+
+/// An SDK's error. The cause tells status and code, never a body.
+pub(crate) fn port(error: azure_core::Error) -> PortError {
+    match error.kind() {
+        ErrorKind::HttpResponse { status, .. } => by_status(u16::from(*status), None, chain(&error)),
+        // What was sent may have been done: the caller's next try finds out.
+        ErrorKind::Io | ErrorKind::Connection => PortError::unavailable(chain(&error)),
+        // The identity endpoint does not answer, or the identity lost its role: an operator can mend it.
+        ErrorKind::Credential => PortError::unavailable(chain(&error)),
+        _ => PortError::refused(chain(&error)),
+    }
+}
+
+/// What an answer's status means for the caller of a port.
+pub(crate) fn by_status(status: u16, retry_after: Option<Duration>, cause: String) -> PortError {
+    match status {
+        409 | 412 => PortError::Conflict,
+        429 => PortError::Exhausted {
+            retry_after: retry_after.unwrap_or(Duration::from_secs(1)).min(LONGEST_WAIT),
+        },
+        // 401 and 403: a role assignment takes minutes to be heard of, and its loss is mended by people, not by callers.
+        401 | 403 | 408 | 449 | 500..=599 => PortError::unavailable(cause),
+        _ => PortError::refused(cause),
+    }
+}
+
+/// An error and its causes in one line.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text = text + ": " + &more;
+        }
+        next = cause.source();
+    }
+    text
+}
