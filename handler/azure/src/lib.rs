@@ -18,5 +18,6 @@ mod vault;
 
 pub use error::chain;
 pub use identity::{Identities, Maker, Who};
+pub use index::{AzureIndex, IndexSettings};
 pub use tenants::Tenants;
 pub use transport::transport;
