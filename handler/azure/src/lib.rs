@@ -3,6 +3,7 @@
 //! [`TenantId`](pool::TenantId), and works with that tenant's [identity](Identities).
 
 mod blobs;
+mod cosmos;
 mod directory;
 mod error;
 mod foundry;
@@ -16,7 +17,10 @@ mod tenants;
 mod transport;
 mod vault;
 
+pub use cosmos::Cosmos;
+pub use directory::CosmosDirectory;
 pub use error::chain;
-pub use identity::{Identities, Who};
+pub use identity::{Identities, Maker, Who};
+pub use records::CosmosRecords;
 pub use tenants::Tenants;
 pub use transport::transport;

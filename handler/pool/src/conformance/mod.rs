@@ -28,6 +28,6 @@ pub use index::index;
 pub use links::{Sender, links};
 pub use model::model;
 pub use naughty::NAUGHTY;
-pub use queries::{position, sort_key};
+pub use queries::sort_key;
 pub use queue::{QueueReader, queue};
 pub use records::{new_row, records};
