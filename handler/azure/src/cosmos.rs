@@ -14,7 +14,6 @@ use pool::{
 };
 use quick_cache::sync::Cache;
 use std::time::Duration;
-use tokio::sync::OnceCell;
 
 /// How long an operation may take, its retries included.
 const LONGEST_OPERATION: Duration = Duration::from_secs(20);
@@ -26,7 +25,9 @@ pub struct Cosmos {
     /// The app's own identity.
     own: Option<String>,
     maker: Maker,
-    runtime: OnceCell<CosmosRuntime>,
+    /// By identity. A runtime remembers containers by their account, and with them the credential of whoever asked
+    /// first: clients that share one ask as one another.
+    runtimes: Cache<Option<String>, CosmosRuntime>,
     /// By identity and container. An identity of a tenant's own serves that tenant alone.
     clients: Cache<(Option<String>, String), ContainerClient>,
 }
@@ -34,8 +35,8 @@ pub struct Cosmos {
 impl Cosmos {
     /// The account at `endpoint`. Nothing is asked of it yet.
     pub fn new(endpoint: Url, database: &str, own: Option<String>, maker: Maker) -> Self {
-        let database = database.to_owned();
-        Self { endpoint, database, own, maker, runtime: OnceCell::new(), clients: Cache::new(1_024) }
+        let (runtimes, clients) = (Cache::new(1_024), Cache::new(1_024));
+        Self { endpoint, database: database.to_owned(), own, maker, runtimes, clients }
     }
 
     /// A container, as `tenant`'s identity sees it.
@@ -65,14 +66,14 @@ impl Cosmos {
     }
 
     async fn connect(&self, identity: &Option<String>, container: &str) -> PortResult<ContainerClient> {
-        let runtime = self.runtime.get_or_try_init(runtime).await.map_err(port)?;
+        let runtime = self.runtimes.get_or_insert_async(identity, runtime()).await.map_err(port)?;
         let account = AccountReference::with_credential(
             self.endpoint.clone().into(),
             (self.maker)(identity.as_deref())?,
         );
         // The account's own order of regions: the nearest is where it was put.
         let routing = RoutingStrategy::PreferredRegions(Vec::new());
-        let client = CosmosClientBuilder::new().with_runtime(runtime.clone()).build(account, routing);
+        let client = CosmosClientBuilder::new().with_runtime(runtime).build(account, routing);
         let client = client.await.map_err(port)?;
         let database = client.database_client(&self.database);
         database.container_client(container, None).await.map_err(port)
