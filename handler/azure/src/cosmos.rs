@@ -13,10 +13,12 @@ use pool::{
     ports::{PortError, PortResult},
 };
 use quick_cache::sync::Cache;
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
-/// How long an operation may take, its retries included.
-const LONGEST_OPERATION: Duration = Duration::from_secs(20);
+/// How long one operation of the driver's may take, its retries included.
+const OPERATION: Duration = Duration::from_secs(6);
+/// How long one operation of a port's may take: several of the driver's.
+const LONGEST: Duration = Duration::from_secs(15);
 
 /// A Cosmos DB account and a database in it.
 pub struct Cosmos {
@@ -80,6 +82,12 @@ impl Cosmos {
     }
 }
 
+/// An operation of a port's, or `Unavailable` if it takes too long.
+pub(crate) async fn in_time<T>(operation: impl Future<Output = PortResult<T>>) -> PortResult<T> {
+    let late = || PortError::unavailable("Cosmos DB takes too long");
+    tokio::time::timeout(LONGEST, operation).await.unwrap_or_else(|_| Err(late()))
+}
+
 async fn runtime() -> Result<CosmosRuntime, CosmosError> {
     let throttling = ThrottlingRetryOptionsBuilder::new()
         .with_max_retry_count(4)
@@ -87,7 +95,7 @@ async fn runtime() -> Result<CosmosRuntime, CosmosError> {
         .build();
     let options = OperationOptionsBuilder::new()
         .with_throttling_retry_options(throttling)
-        .with_end_to_end_latency_policy(EndToEndOperationLatencyPolicy::new(LONGEST_OPERATION))
+        .with_end_to_end_latency_policy(EndToEndOperationLatencyPolicy::new(OPERATION))
         .build();
     CosmosRuntimeBuilder::new().with_default_operation_options(options).build().await
 }

@@ -1,7 +1,7 @@
 //! The tenants, in a container that no tenant's identity may touch. All are in one partition, so that a list is one
 //! query in order, and a tenant and the claim on its container are one transaction.
 
-use crate::cosmos::{Cosmos, port};
+use crate::cosmos::{Cosmos, in_time, port};
 use async_trait::async_trait;
 use azure_data_cosmos::{
     FeedScope, Query, TransactionalBatch,
@@ -101,7 +101,8 @@ impl Directory for CosmosDirectory {
         if !pool::is_tenant_name(id) {
             return Ok(None);
         }
-        let found: Option<Tenant> = read(&self.container().await?, &tenant_item(id)).await?;
+        let found: Option<Tenant> =
+            in_time(async { read(&self.container().await?, &tenant_item(id)).await }).await?;
         Ok(found.map(|found| found.record).filter(|record| record.id == id))
     }
 
@@ -110,9 +111,8 @@ impl Directory for CosmosDirectory {
         if !(3..=63).contains(&container.len()) || !container.bytes().all(legal) {
             return Ok(None);
         }
-        let Some(claim) = read::<Claim>(&self.container().await?, &claim_item(container)).await? else {
-            return Ok(None);
-        };
+        let claim = async { read::<Claim>(&self.container().await?, &claim_item(container)).await };
+        let Some(claim) = in_time(claim).await? else { return Ok(None) };
         Ok(self.get(&claim.tenant).await?.filter(|record| record.container() == container))
     }
 
@@ -125,20 +125,25 @@ impl Directory for CosmosDirectory {
             .and_then(|query| query.with_parameter("@after", tenant_item(after.unwrap_or_default())))
             .and_then(|query| query.with_parameter("@end", "tenant;"))
             .map_err(port)?;
-        let container = self.container().await?;
-        let found = container.query_items::<Tenant>(query, FeedScope::partition(PARTITION), None).await;
-        let found: Vec<Tenant> = found.map_err(port)?.try_collect().await.map_err(port)?;
-        Ok(found.into_iter().map(|found| found.record).collect())
+        let found = in_time(async {
+            let container = self.container().await?;
+            let found = container.query_items::<Tenant>(query, FeedScope::partition(PARTITION), None).await;
+            found.map_err(port)?.try_collect::<Vec<_>>().await.map_err(port)
+        });
+        Ok(found.await?.into_iter().map(|found| found.record).collect())
     }
 
     async fn put(&self, record: &TenantRecord) -> PortResult<()> {
-        let container = self.container().await?;
-        for _ in 0..TRIES {
-            if self.try_put(&container, record).await?.is_some() {
-                return Ok(());
+        in_time(async {
+            let container = self.container().await?;
+            for _ in 0..TRIES {
+                if self.try_put(&container, record).await?.is_some() {
+                    return Ok(());
+                }
             }
-        }
-        Err(PortError::unavailable("the directory is being written by many"))
+            Err(PortError::unavailable("the directory is being written by many"))
+        })
+        .await
     }
 }
 

@@ -7,6 +7,7 @@
 use crate::{
     Identity, Server,
     audit::{Asked, Audit},
+    faults::Fault,
 };
 use axum::{
     Router,
@@ -22,9 +23,16 @@ use azure_core::http::{
 use azure_data_cosmos_driver::in_memory_emulator::{
     ConsistencyLevel, InMemoryEmulatorHttpClient, VirtualAccountConfig, VirtualRegion,
 };
+use futures::StreamExt;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 /// The audience of tokens for the account: what the driver asks for where it cannot have one of the account's own.
 pub const AUDIENCES: [&str; 2] = ["https://cosmos.azure.com", "https://127.0.0.1.documents.azure.com"];
@@ -40,6 +48,9 @@ struct Account {
     base: OnceLock<String>,
     identity: Identity,
     audit: Audit,
+    /// What happens to the next requests of documents, and to how many.
+    plan: Mutex<Option<(Fault, usize)>>,
+    seen: AtomicUsize,
 }
 
 impl Cosmos {
@@ -50,6 +61,8 @@ impl Cosmos {
             base: OnceLock::new(),
             identity: identity.clone(),
             audit: audit.clone(),
+            plan: Mutex::default(),
+            seen: AtomicUsize::new(0),
         });
         let router = Router::new().fallback(answer).with_state(account.clone());
         let server = Server::plain(router).await;
@@ -69,6 +82,17 @@ impl Cosmos {
     /// `COSMOS_ENDPOINT`.
     pub fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// The next `times` requests of documents meet this fault.
+    pub fn plan(&self, fault: Fault, times: usize) {
+        *self.account.plan.lock().unwrap() = Some((fault, times));
+        self.account.seen.store(0, Ordering::SeqCst);
+    }
+
+    /// How many requests of documents came since the last plan.
+    pub fn seen(&self) -> usize {
+        self.account.seen.load(Ordering::SeqCst)
     }
 
     /// Every document of a partition, as stored; by a way that no client has.
@@ -107,6 +131,14 @@ impl Cosmos {
 }
 
 impl Account {
+    fn fault(&self) -> Option<Fault> {
+        self.seen.fetch_add(1, Ordering::SeqCst);
+        let mut plan = self.plan.lock().unwrap();
+        let (fault, left) = plan.as_mut().filter(|(_, left)| *left > 0)?;
+        *left -= 1;
+        Some(*fault)
+    }
+
     async fn send(
         &self,
         method: Method,
@@ -163,7 +195,8 @@ async fn answer(State(account): State<Arc<Account>>, request: Request) -> Respon
     if let Some(refusal) = strict(&parts, partition, &body) {
         return refusal;
     }
-    if parts.uri.path().contains("/docs") {
+    let documents = parts.uri.path().contains("/docs");
+    if documents {
         let tenant = partition.and_then(|key| serde_json::from_str::<Vec<String>>(key).ok()?.pop());
         let container = parts.uri.path().split('/').nth(4).unwrap_or_default();
         account.audit.note(Asked {
@@ -191,14 +224,42 @@ async fn answer(State(account): State<Arc<Account>>, request: Request) -> Respon
                 .insert(HeaderName::from(name.as_str().to_owned()), HeaderValue::from(value.to_owned()));
         }
     }
+    let fault = if documents { account.fault() } else { None };
+    match fault {
+        Some(Fault::Status(status, header)) => {
+            let answer = Response::builder().status(status);
+            let answer = header.into_iter().fold(answer, |answer, (name, value)| answer.header(name, value));
+            return answer.body(Body::from(r#"{"code":"Fault","message":"as planned"}"#)).unwrap();
+        }
+        // The connection ends without an answer.
+        Some(Fault::Reset) => std::panic::resume_unwind(Box::new("as planned")),
+        Some(Fault::HalfOpen) => std::future::pending().await,
+        _ => {}
+    }
     let (status, headers, body) = account.execute(request, &body).await;
+    let body = match fault {
+        Some(Fault::Lost | Fault::Garbage) => std::panic::resume_unwind(Box::new("as planned")),
+        Some(Fault::Truncated) => {
+            let half = [Ok(body.slice(..body.len() / 2)), Err(std::io::Error::other("as planned"))];
+            Body::from_stream(futures::stream::iter(half))
+        }
+        Some(Fault::Noise) => Body::from(body.iter().map(|byte| byte ^ 0x95).collect::<Vec<_>>()),
+        Some(Fault::Slow) => {
+            let bytes = futures::stream::iter(body.to_vec()).then(|byte| async move {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                Ok::<_, std::io::Error>(vec![byte])
+            });
+            Body::from_stream(bytes)
+        }
+        _ => Body::from(body),
+    };
     let mut response = Response::builder().status(status);
     for (name, value) in headers {
         if !["content-length", "transfer-encoding"].contains(&name.as_str()) {
             response = response.header(name, value);
         }
     }
-    response.body(Body::from(body)).unwrap()
+    response.body(body).unwrap()
 }
 
 /// What the service refuses and the emulator does not, and what no request of a pool may do.

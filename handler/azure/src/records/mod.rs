@@ -8,7 +8,7 @@ mod query;
 mod render;
 
 use crate::{
-    cosmos::{Cosmos, port},
+    cosmos::{Cosmos, in_time, port},
     identity::Identities,
 };
 use async_trait::async_trait;
@@ -63,30 +63,28 @@ async fn read(container: &ContainerClient, tenant: &TenantId, item: &str) -> Por
     }
 }
 
-#[async_trait]
-impl Records for CosmosRecords {
-    async fn get(&self, tenant: &TenantId, kind: Kind, id: &str) -> PortResult<Option<Row>> {
+impl CosmosRecords {
+    async fn get_row(&self, tenant: &TenantId, kind: Kind, id: &str) -> PortResult<Option<Row>> {
         let container = self.container(tenant).await?;
         let found = read(&container, tenant, &item_id(kind, id)).await?;
         let living = found.filter(|document| document.lives_at(self.now()));
         living.map(Document::into_row).transpose()
     }
 
-    async fn query(&self, tenant: &TenantId, query: &Query) -> PortResult<Vec<Row>> {
+    async fn query_rows(&self, tenant: &TenantId, query: &Query) -> PortResult<Vec<Row>> {
         let container = self.container(tenant).await?;
         query::run(&container, tenant, query, self.now()).await
     }
 
-    async fn commit(&self, tenant: &TenantId, writes: Vec<Write>) -> PortResult<Vec<Etag>> {
-        Write::check(&writes)?;
+    async fn commit_batch(&self, tenant: &TenantId, writes: &[Write]) -> PortResult<Vec<Etag>> {
         let container = self.container(tenant).await?;
         let mut operation = [0; 16];
         self.entropy.fill(&mut operation);
         let operation = uuid::Builder::from_random_bytes(operation).into_uuid().simple().to_string();
-        commit::run(&container, tenant, &writes, &operation, self.now()).await
+        commit::run(&container, tenant, writes, &operation, self.now()).await
     }
 
-    async fn sweep(&self, tenant: &TenantId, limit: usize) -> PortResult<usize> {
+    async fn sweep_some(&self, tenant: &TenantId, limit: usize) -> PortResult<usize> {
         let container = self.container(tenant).await?;
         let mut swept = 0;
         for document in query::expired(&container, tenant, self.now(), limit).await? {
@@ -100,5 +98,25 @@ impl Records for CosmosRecords {
             }
         }
         Ok(swept)
+    }
+}
+
+#[async_trait]
+impl Records for CosmosRecords {
+    async fn get(&self, tenant: &TenantId, kind: Kind, id: &str) -> PortResult<Option<Row>> {
+        in_time(self.get_row(tenant, kind, id)).await
+    }
+
+    async fn query(&self, tenant: &TenantId, query: &Query) -> PortResult<Vec<Row>> {
+        in_time(self.query_rows(tenant, query)).await
+    }
+
+    async fn commit(&self, tenant: &TenantId, writes: Vec<Write>) -> PortResult<Vec<Etag>> {
+        Write::check(&writes)?;
+        in_time(self.commit_batch(tenant, &writes)).await
+    }
+
+    async fn sweep(&self, tenant: &TenantId, limit: usize) -> PortResult<usize> {
+        in_time(self.sweep_some(tenant, limit)).await
     }
 }
