@@ -6,6 +6,7 @@ mod blobs;
 mod directory;
 mod error;
 mod foundry;
+mod host;
 mod identity;
 mod index;
 mod links;
@@ -19,6 +20,7 @@ mod vault;
 
 pub use blobs::{AzureBlobs, BlobAccount};
 pub use error::chain;
+pub use host::{AzureHostBlobs, AzureHostQueues, Encoding, HostBlob, HostMessage};
 pub use identity::{Identities, Maker, Who};
 pub use links::AzureLinks;
 pub use patience::Patience;
