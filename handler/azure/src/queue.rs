@@ -42,22 +42,18 @@ impl AzureQueue {
         self
     }
 
-    /// Adds a message of this body to any queue.
-    ///
-    /// # Errors
-    /// The service's; `Refused` for a queue that is not there, and for a body of more than 48 KiB.
-    pub async fn push_raw(&self, queue: &str, body: &[u8], delay: Duration) -> PortResult<()> {
+    /// Adds a message of this text to any queue.
+    pub(crate) async fn send(&self, queue: &str, text: String, delay: Duration) -> PortResult<()> {
         let queue = self.queue(queue)?;
-        let message = QueueMessage { message_text: Some(STANDARD.encode(body)) };
         // Rounded up: never visible too early.
-        let delay = seconds(delay + Duration::from_nanos(999_999_999)).min(seconds(LIFETIME) - 1);
+        let delay = delay.saturating_add(Duration::from_nanos(999_999_999));
         let options = QueueClientSendMessageOptions {
             message_time_to_live: Some(seconds(LIFETIME)),
-            visibility_timeout: Some(delay),
+            visibility_timeout: Some(seconds(delay).min(seconds(LIFETIME) - 1)),
             ..Default::default()
         };
-        let sent = queue.send_message(message.try_into().map_err(port)?, Some(options));
-        self.patience.port(sent).await.map(drop)
+        let message = QueueMessage { message_text: Some(text) }.try_into().map_err(port)?;
+        self.patience.port(queue.send_message(message, Some(options))).await.map(drop)
     }
 
     /// Makes this queue, if it is not there: an operator's work, or a test's.
@@ -71,7 +67,7 @@ impl AzureQueue {
         }
     }
 
-    /// The most of the service that a caller in this crate may need.
+    /// The SDK's client of one queue.
     pub(crate) fn queue(&self, queue: &str) -> PortResult<QueueClient> {
         let client_options = transport::patient(&self.client, self.patience);
         let options = QueueServiceClientOptions { client_options, ..Default::default() };
@@ -88,7 +84,7 @@ impl AzureQueue {
 #[async_trait]
 impl Queue for AzureQueue {
     async fn push(&self, queue: QueueName, job: &SealedJob, delay: Duration) -> PortResult<()> {
-        self.push_raw(queue.as_str(), job.as_str().as_bytes(), delay).await
+        self.send(queue.as_str(), STANDARD.encode(job.as_str()), delay).await
     }
 }
 

@@ -1,14 +1,12 @@
 //! Blobs.
 
-use crate::support::{World, body, drain};
-use azure_core::http::ClientOptions;
-use azure_storage_blob::{BlobServiceClient, BlobServiceClientOptions};
+use crate::support::{World, body, drain, plain};
 use pool::{
     conformance,
     ports::{BlobName, Blobs, PortError},
     testing::{blob, tenant},
 };
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn blobs_obey_the_law() {
@@ -17,16 +15,6 @@ async fn blobs_obey_the_law() {
     let tokens = world.audit.all();
     assert!(tokens.iter().all(|asked| asked.audience == "https://storage.azure.com"), "{tokens:?}");
     assert!(tokens.iter().any(|asked| asked.identity == "id-a"), "a tenant with an identity works with it");
-}
-
-/// A client of the account that is not ours.
-fn plain(world: &World) -> BlobServiceClient {
-    let transport = azure_core::http::Transport::new(Arc::new(world.client.clone()));
-    let client_options = ClientOptions { transport: Some(transport), ..Default::default() };
-    let options = BlobServiceClientOptions { client_options, ..Default::default() };
-    let credential = crate::support::credential(&world.identity, None);
-    let url = world.azurite.blob_url().parse().unwrap();
-    BlobServiceClient::new(url, Some(credential), Some(options)).unwrap()
 }
 
 async fn tags(world: &World, container: &str, name: &BlobName) -> HashMap<String, String> {

@@ -7,6 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use pool::{
     conformance::{self, QueueReader, memory::ManualClock},
     ports::{Clock, PortError, PortResult, Queue, QueueName, SealedJob},
+    testing::job,
 };
 use std::{sync::Mutex, time::Duration};
 use tokio::time::{Instant, sleep_until};
@@ -63,6 +64,9 @@ async fn the_queue_obeys_the_law() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_that_is_not_there_refuses() {
     let world = World::start().await;
-    let queue = world.queue(&world.azurite.queue_url());
-    assert!(matches!(queue.push_raw("nowhere", b"x", Duration::ZERO).await, Err(PortError::Refused(_))));
+    let queue = world.queue(&format!("{}x", world.azurite.queue_url()));
+    assert!(matches!(
+        queue.push(QueueName::Runs, &job("a.b.c"), Duration::ZERO).await,
+        Err(PortError::Refused(_))
+    ));
 }

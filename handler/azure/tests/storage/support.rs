@@ -5,8 +5,10 @@ use azure::{AzureBlobs, AzureLinks, AzureQueue, BlobAccount, Identities, Patienc
 use azure_core::{
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
     error::ErrorKind,
+    http::{ClientOptions, Transport},
     time::OffsetDateTime,
 };
+use azure_storage_blob::{BlobServiceClient, BlobServiceClientOptions};
 use bytes::Bytes;
 use doubles::{Audit, Ca, Identity, storage::Azurite};
 use futures::{StreamExt, stream};
@@ -113,6 +115,16 @@ impl TokenCredential for Managed {
         };
         Ok(self.token.get_or_try_init(ask).await.unwrap().clone())
     }
+}
+
+/// A client of the account that is not ours.
+pub(crate) fn plain(world: &World) -> BlobServiceClient {
+    let transport = Transport::new(Arc::new(world.client.clone()));
+    let client_options = ClientOptions { transport: Some(transport), ..Default::default() };
+    let options = BlobServiceClientOptions { client_options, ..Default::default() };
+    let credential = credential(&world.identity, None);
+    let url = world.azurite.blob_url().parse().unwrap();
+    BlobServiceClient::new(url, Some(credential), Some(options)).unwrap()
 }
 
 pub(crate) fn body(bytes: &[u8]) -> ByteStream {
