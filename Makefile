@@ -1,7 +1,7 @@
 # The commands of the README. `make` alone lists them.
 CARGO ?= cargo
 
-.PHONY: help dev test check stage bench functions deny
+.PHONY: help dev test servers check stage bench functions deny
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -11,6 +11,9 @@ dev: ## Run the whole service on this machine
 
 test: ## Run every test
 	$(CARGO) test --workspace --locked --no-fail-fast
+
+servers: ## Install the servers that tests start (they do it by themselves, too)
+	$(CARGO) test --locked -p doubles --test install
 
 check: ## Formatting and lints
 	$(CARGO) fmt --all --check
@@ -24,6 +27,7 @@ bench: ## Measure, as ratios against a floor in the same run
 	$(CARGO) build --release --locked -p handler
 	$(CARGO) bench --locked -p handler --bench service
 	$(CARGO) bench --locked -p local --bench local -- 1000 1000 5
+	$(CARGO) bench --locked -p azure --bench storage
 
 functions: ## Write functions/*/function.json from the table
 	$(CARGO) run --locked -p handler -- functions functions

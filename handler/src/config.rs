@@ -1,6 +1,10 @@
 //! Settings: a pure function of strings, that tells all faults at once.
 
-use pool::{FieldType, Settings};
+mod issuers;
+
+pub use issuers::{IssuerConfig, KeysAt};
+
+use pool::{FieldType, Grants, Settings};
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// The issuer of tokens on a developer's machine. Refused in Azure.
@@ -31,8 +35,12 @@ pub const SETTINGS: &[Setting] = &[
     setting("STORAGE_ACCOUNT_URL", "", "The storage account whose events are believed, as a URL. Empty: any."),
     setting("JWT_ISSUER", "", "The exact `iss` of the tokens that are believed."),
     setting("JWT_AUDIENCE", "", "The `aud` that is this service's."),
-    setting("JWT_JWKS_FILE", "", "A file with the issuer's JWK Set."),
+    setting("JWT_DISCOVERY_URL", "", "The issuer's OpenID Connect discovery document, which names its keys."),
+    setting("JWT_JWKS_FILE", "", "Instead of a discovery document: a file with the issuer's JWK Set."),
     setting("JWT_TENANT_CLAIM", "extension_tenantId", "The claim that names the tenant."),
+    setting("JWT_PLATFORM_AUDIENCE", "", "The `aud` of tokens for operators of the platform. They open no tenant. Empty: there are none."),
+    setting("JWT_ISSUERS", "", "More issuers: a JSON array of objects with `issuer`, `audience`, one of `discovery_url`, `jwks_url` and `jwks_file`, and, if wanted, `tenant_claim`, `tenants` (those that it may name; none: any) and `platform_audience`."),
+    setting("JWT_PERMISSIONS", Grants::DEFAULT, "What roles and scopes permit: `role=what`, `scp:scope=what` or `*=what` (anyone), with commas between; what is `admin`, `user`, or permissions such as `read:agents` with `+` between."),
     setting("RECORD_COLLECTIONS", "threads,events,items", "The collections of `cosmos/{collection}`, with commas between."),
     setting("SEARCH_FIELDS", "category:text,source:text,language:text,url:text,year:number", "Fields that search documents may carry: `name:text`, `name:number` or `name:bool`, with commas between."),
     setting("MODELS", "", "The models that agents may name, with commas between. Empty: any."),
@@ -60,14 +68,10 @@ pub struct Config {
     pub storage_url: Option<String>,
     /// The authority of the storage account's URLs.
     pub storage_host: Option<String>,
-    /// The issuer of tokens.
-    pub issuer: String,
-    /// Our audience.
-    pub audience: String,
-    /// The issuer's keys.
-    pub jwks_file: PathBuf,
-    /// The claim that names the tenant.
-    pub tenant_claim: String,
+    /// The issuers of tokens.
+    pub issuers: Vec<IssuerConfig>,
+    /// What roles and scopes permit.
+    pub grants: Grants,
     /// The model's endpoint.
     pub model: Option<ModelConfig>,
     /// Origins that browsers may call from.
@@ -123,13 +127,10 @@ impl Config {
             "local" => {}
             other => faults.push(format!("POOL_BACKEND must be `local`, not `{other}`")),
         }
-        for name in ["JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE"] {
-            if text(name).is_empty() {
-                faults.push(format!("{name} is needed"));
-            }
-        }
-        if in_azure && text("JWT_ISSUER") == DEV_ISSUER {
-            faults.push("JWT_ISSUER must not be the development issuer in Azure: anyone who has its key could be anyone".into());
+        let issuers = issuers::read(&text, in_azure, &mut faults);
+        let grants = Grants::parse(&text("JWT_PERMISSIONS"));
+        if let Err(rule) = &grants {
+            faults.push(format!("JWT_PERMISSIONS: {rule}"));
         }
         let storage_host = optional("STORAGE_ACCOUNT_URL").and_then(|text| match url::Url::parse(&text) {
             Ok(url) if url.has_host() => Some(url.port().map_or_else(
@@ -179,10 +180,8 @@ impl Config {
             state: text("POOL_STATE").into(),
             storage_url: optional("LOCAL_STORAGE_URL"),
             storage_host,
-            issuer: text("JWT_ISSUER"),
-            audience: text("JWT_AUDIENCE"),
-            jwks_file: text("JWT_JWKS_FILE").into(),
-            tenant_claim: text("JWT_TENANT_CLAIM"),
+            issuers,
+            grants: grants.map_err(|_| Vec::new())?,
             model,
             cors,
             log: text("LOG_LEVEL"),

@@ -18,5 +18,6 @@ mod answer;
 mod events;
 mod http;
 mod idempotent;
+mod keys;
 mod shell;
 mod triggers;

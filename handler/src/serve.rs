@@ -4,6 +4,7 @@ use crate::{
     app::{App, router},
     config::Config,
     extraction::ChildExtractor,
+    keys,
 };
 use axum::{http::HeaderValue, serve::ListenerExt};
 use local::{
@@ -13,7 +14,6 @@ use local::{
 use pool::{
     Doors, SealKeys,
     ports::{Embedder, Links, Model, Ports, SystemClock},
-    token::{Issuer, Jwks, TokenRules},
 };
 use std::{
     net::Ipv4Addr,
@@ -34,6 +34,10 @@ pub async fn serve(config: Config) -> Result<(), Fault> {
         tokio::spawn(die_with_stdin());
     }
     let app = Arc::new(app(&config)?);
+    tokio::spawn({
+        let app = app.clone();
+        async move { keys::keep_fresh(&app.doors).await }
+    });
     tracing::info!(port = config.port, version = env!("CARGO_PKG_VERSION"), "serving");
     // Small answers go out at once: an event of a stream must not wait for the client's acknowledgement.
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
@@ -46,7 +50,7 @@ pub async fn serve(config: Config) -> Result<(), Fault> {
 /// # Errors
 /// What is wrong with the state folder, the keys or the JWK Set.
 pub fn app(config: &Config) -> Result<App, Fault> {
-    let rules = rules(config)?;
+    let rules = keys::rules(config)?;
     let local = open(config)?;
     let (current, keys) = local.keys.seal();
     let keys =
@@ -96,14 +100,6 @@ fn models(config: &Config) -> Result<Models, Fault> {
         Arc::new(OpenAiEmbeddings::new(endpoint.clone(), name, *dimensions)) as Arc<dyn Embedder>
     });
     Ok((Arc::new(OpenAiCompatible::new(endpoint, &model.name)), embedder))
-}
-
-fn rules(config: &Config) -> Result<TokenRules, Fault> {
-    let path = &config.jwks_file;
-    let set = std::fs::read(path).map_err(|fault| format!("JWT_JWKS_FILE {}: {fault}", path.display()))?;
-    let keys = Jwks::parse(&set).map_err(|rule| format!("JWT_JWKS_FILE {}: {rule}", path.display()))?;
-    let issuer = Issuer { issuer: config.issuer.clone(), audience: config.audience.clone(), keys };
-    Ok(TokenRules { issuers: vec![issuer], tenant_claim: config.tenant_claim.clone() })
 }
 
 /// The host holds the other end: when it ends, nobody will ever call again.

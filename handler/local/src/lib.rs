@@ -6,6 +6,7 @@
 //! <root>/tenants/<tenant>/tenant.db       the tenant's documents and search index
 //! <root>/tenants/<tenant>/blobs/<name>    the tenant's blobs; `/` in a name is `-`
 //! <root>/tenants/<tenant>/parts/          blobs on their way
+//! <root>/tenants/<tenant>/vault/          the tenant's secrets and its wrapping key, mode 0600
 //! ```
 //!
 //! A tenant leaves by the deletion of its folder. Several processes may open one root at once, and any of them may be
@@ -30,6 +31,7 @@ mod schema;
 mod snippet;
 mod tenants;
 mod tokens;
+mod vault;
 mod vector;
 mod writer;
 
@@ -43,3 +45,4 @@ pub use links::{LocalLinks, Upload, Uploaded};
 pub use queue::{LocalQueue, Message, QueueCount};
 pub use records::LocalRecords;
 pub use root::{Local, Options};
+pub use vault::LocalVault;

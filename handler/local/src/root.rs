@@ -1,6 +1,6 @@
 use crate::{
-    Keys, LocalBlobs, LocalDirectory, LocalIndex, LocalLinks, LocalQueue, LocalRecords, Uploaded, db::Db,
-    error::Result, files, schema::PLATFORM, tenants::Tenants,
+    Keys, LocalBlobs, LocalDirectory, LocalIndex, LocalLinks, LocalQueue, LocalRecords, LocalVault, Uploaded,
+    db::Db, error::Result, files, schema::PLATFORM, tenants::Tenants,
 };
 use pool::ports::{ByteStream, Clock, Entropy, PortResult};
 use std::{path::Path, sync::Arc, time::Duration};
@@ -41,7 +41,9 @@ pub struct Local {
     pub queue: Arc<LocalQueue>,
     /// The tenants.
     pub directory: Arc<LocalDirectory>,
-    /// The keys.
+    /// The tenants' secrets, and the keys that wrap their data keys.
+    pub vault: Arc<LocalVault>,
+    /// The service's own keys.
     pub keys: Arc<Keys>,
     tenants: Arc<Tenants>,
 }
@@ -70,6 +72,7 @@ impl Local {
             blobs: Arc::new(LocalBlobs::new(tenants.clone(), entropy.clone())),
             links: Arc::new(LocalLinks::new(&options.upload_base, keys.links(), clock.clone())),
             index: Arc::new(LocalIndex::new(tenants.clone())),
+            vault: Arc::new(LocalVault::new(tenants.clone(), entropy.clone())),
             queue: Arc::new(LocalQueue::new(platform.clone(), clock, entropy)),
             directory: Arc::new(LocalDirectory::new(platform)),
             keys,

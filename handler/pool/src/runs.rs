@@ -185,6 +185,12 @@ pub(crate) struct StoredRun {
     pub(crate) draft: Option<String>,
     /// The step that waits for the client.
     pub(crate) open_step: Option<Step>,
+    /// How much of the run's instructions is the agent's own, in bytes.
+    #[serde(default)]
+    pub(crate) own_instructions: usize,
+    /// What the model wants to be given at its next step.
+    #[serde(default)]
+    pub(crate) session: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -274,6 +280,7 @@ impl Runs<'_> {
         let patience_ms = if driven_by_caller { LEASE_MS } else { 0 };
         let mut thread = stored.value;
         thread.active_run = Some(id.clone());
+        run.session = thread.session.clone();
         let created = run.run_event("thread.run.created");
         let writes = vec![
             store::create(&run)?,
@@ -355,6 +362,7 @@ impl Runs<'_> {
         rules.that(new.instructions.is_none(), "/instructions", hint).done()?;
         let agent = self.0.agents().get(&new.agent_id).await?.value;
         let now = self.0.seconds();
+        let own_instructions = agent.instructions.len();
         let instructions = match additional.as_str() {
             "" => agent.instructions,
             more => format!("{}\n\n{more}", agent.instructions),
@@ -392,6 +400,8 @@ impl Runs<'_> {
             failures: 0,
             draft: None,
             open_step: None,
+            own_instructions,
+            session: None,
         })
     }
 }

@@ -58,6 +58,9 @@ pub(crate) struct StoredThread {
     pub(crate) thread: Thread,
     /// The run that has not ended: a thread has one at most.
     pub(crate) active_run: Option<String>,
+    /// What the model wants to be given at the next run.
+    #[serde(default)]
+    pub(crate) session: Option<String>,
 }
 
 impl Document for StoredThread {
@@ -95,7 +98,7 @@ impl Threads<'_> {
             user_id: self.0.owner(),
             metadata: marked(new.metadata, self.0.tenant()),
         };
-        let stored = StoredThread { thread, active_run: None };
+        let stored = StoredThread { thread, active_run: None, session: None };
         let mut writes = vec![store::create(&stored)?];
         for (n, message) in new.messages.into_iter().enumerate() {
             let message = self.0.messages().make(&stored.thread, message, &format!("/messages/{n}")).await?;

@@ -131,6 +131,7 @@ fn environment(state: &Path, jwks: &Path, uploads: &str) -> Vec<(String, String)
         ("JWT_ISSUER", DEV_ISSUER.to_owned()),
         ("JWT_AUDIENCE", DEV_AUDIENCE.to_owned()),
         ("JWT_JWKS_FILE", jwks.display().to_string()),
+        ("JWT_DISCOVERY_URL", String::new()),
         // A queue on this disk costs nothing to ask, and nobody likes to wait.
         ("AzureFunctionsJobHost__extensions__queues__maxPollingInterval", "00:00:00.1000000".to_owned()),
     ];

@@ -4,12 +4,17 @@ use crate::{
     Server,
     audit::{Asked, Audit},
 };
+use async_trait::async_trait;
 use axum::{
     Json, Router,
     extract::{Query, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::get,
+};
+use azure_core::{
+    credentials::{AccessToken, TokenCredential, TokenRequestOptions},
+    time::OffsetDateTime,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
@@ -89,6 +94,16 @@ impl Identity {
         self.0.shared.mint(identity, audience)
     }
 
+    /// The credential of an identity, for adapters that run in the test's own process. It caches nothing.
+    ///
+    /// # Panics
+    /// If no such identity is assigned.
+    pub fn credential(&self, client_id: Option<&str>) -> Arc<dyn TokenCredential> {
+        let shared = self.0.shared.clone();
+        assert!(client_id.is_none_or(|id| shared.assigned.contains(id)), "{client_id:?} is not assigned");
+        Arc::new(Assigned { shared, identity: client_id.unwrap_or("system").to_owned() })
+    }
+
     /// What a request's bearer token says, if this endpoint made it, it is for `audience`, and it has not ended.
     pub fn check(&self, headers: &HeaderMap, audience: &str) -> Option<Claims> {
         let token = headers.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ")?;
@@ -100,6 +115,32 @@ impl Identity {
         let claims = self.0.shared.minted.lock().unwrap().get(token).cloned()?;
         let same = claims.audience.trim_end_matches('/') == audience.trim_end_matches('/');
         (same && claims.expires > now()).then_some(claims)
+    }
+}
+
+/// What a process that is not the app has instead of a managed identity: tokens from the endpoint, without HTTP.
+#[derive(Debug)]
+struct Assigned {
+    shared: Arc<Shared>,
+    identity: String,
+}
+
+#[async_trait]
+impl TokenCredential for Assigned {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        _options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let audience = scopes[0].trim_end_matches("/.default");
+        let ends = OffsetDateTime::from_unix_timestamp(now() + self.shared.lifetime).unwrap();
+        Ok(AccessToken::new(self.shared.mint(&self.identity, audience), ends))
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shared")
     }
 }
 

@@ -4,13 +4,14 @@
 //! what the services refuse, and each believes only tokens that the [identity endpoint](Identity) made, for its own
 //! audience. What was asked of them is in the [`Audit`].
 #![expect(
-    clippy::expect_used,
     clippy::unwrap_used,
     reason = "test servers: a fault here is a test's failure, and says why by panicking"
 )]
 
 pub mod cosmos;
+pub mod faults;
 pub mod foundry;
+pub mod install;
 pub mod search;
 pub mod storage;
 pub mod vault;

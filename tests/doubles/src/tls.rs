@@ -10,8 +10,8 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
 use rustls::{
-    ServerConfig,
-    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+    ClientConfig, RootCertStore, ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
 };
 use std::{net::SocketAddr, path::Path, sync::Arc};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 pub struct Ca {
     folder: tempfile::TempDir,
     config: Arc<ServerConfig>,
+    der: CertificateDer<'static>,
     pem: String,
 }
 
@@ -34,7 +35,8 @@ impl Ca {
         let mut name = DistinguishedName::new();
         name.push(DnType::CommonName, "a test's authority");
         ca.distinguished_name = name;
-        let pem = ca.self_signed(&ca_key).unwrap().pem();
+        let signed = ca.self_signed(&ca_key).unwrap();
+        let (pem, der) = (signed.pem(), signed.der().clone());
 
         let key = KeyPair::generate().unwrap();
         let mut leaf = CertificateParams::new(["localhost", "127.0.0.1", "::1"].map(str::to_owned)).unwrap();
@@ -55,7 +57,7 @@ impl Ca {
         std::fs::write(folder.path().join("ca.pem"), &pem).unwrap();
         std::fs::write(folder.path().join("cert.pem"), leaf.pem()).unwrap();
         std::fs::write(folder.path().join("key.pem"), key.serialize_pem()).unwrap();
-        Self { folder, config: Arc::new(config), pem }
+        Self { folder, config: Arc::new(config), der, pem }
     }
 
     /// The authority's certificate, as a file: for `SSL_CERT_FILE`.
@@ -66,6 +68,23 @@ impl Ca {
     /// The folder with `ca.pem`, `cert.pem` and `key.pem`, for servers that are processes of their own.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// What a server under this authority is configured with.
+    pub(crate) fn server_config(&self) -> ServerConfig {
+        (*self.config).clone()
+    }
+
+    /// What a client that trusts this authority alone is configured with.
+    pub(crate) fn client_config(&self) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.der.clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth()
     }
 
     /// The authority's certificate.
@@ -90,9 +109,20 @@ pub struct Server {
 impl Server {
     /// Serves over TLS, HTTP/1.1 and HTTP/2.
     pub async fn tls(ca: &Ca, router: Router) -> Self {
+        Self::with(ca.config.clone(), router).await
+    }
+
+    /// Serves over TLS, HTTP/1.1 alone, as Azure Storage does.
+    pub async fn tls_http1(ca: &Ca, router: Router) -> Self {
+        let mut config = ca.server_config();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Self::with(Arc::new(config), router).await
+    }
+
+    async fn with(config: Arc<ServerConfig>, router: Router) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let acceptor = TlsAcceptor::from(ca.config.clone());
+        let acceptor = TlsAcceptor::from(config);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (acceptor, router) = (acceptor.clone(), router.clone());

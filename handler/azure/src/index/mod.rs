@@ -70,11 +70,11 @@ impl AzureIndex {
     pub fn new(
         client: reqwest::Client,
         identities: Arc<Identities>,
-        tenants: Tenants,
         entropy: Arc<dyn Entropy>,
         settings: IndexSettings,
     ) -> PortResult<Self> {
         let schema = Schema::new(&settings)?;
+        let tenants = identities.tenants().clone();
         let rest = Rest::new(client, identities, settings.endpoint, SCOPE, entropy.clone());
         Ok(Self { rest, tenants, shared: settings.index, schema, compared: Mutex::default(), entropy })
     }

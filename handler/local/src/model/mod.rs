@@ -2,9 +2,8 @@
 
 mod extractive;
 mod openai;
-mod secret;
 mod segments;
 
 pub use extractive::Extractive;
 pub use openai::{Endpoint, EndpointError, Fault, OpenAiCompatible, OpenAiEmbeddings};
-pub use secret::Secret;
+pub use pool::ports::Secret;

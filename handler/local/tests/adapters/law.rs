@@ -46,6 +46,18 @@ async fn blobs() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets() {
+    let root = tempfile::tempdir().unwrap();
+    conformance::secrets(&*open(root.path()).vault).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys() {
+    let root = tempfile::tempdir().unwrap();
+    conformance::keys(&*open(root.path()).vault).await;
+}
+
 struct Eyes(Arc<LocalQueue>);
 
 #[async_trait]

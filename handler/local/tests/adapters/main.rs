@@ -10,3 +10,4 @@ mod memory;
 mod queue;
 mod render;
 mod support;
+mod vault;

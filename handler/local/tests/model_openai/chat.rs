@@ -142,6 +142,7 @@ async fn a_conversation_becomes_messages() {
             description: "d".into(),
             parameters: json!({"type": "object"}),
         }],
+        ..StepRequest::default()
     };
     let events = server.step_with(request).await.expect("a stream");
     assert!(matches!(events.last(), Some(Ok(ModelEvent::Done { .. }))));

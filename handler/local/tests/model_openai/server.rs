@@ -70,10 +70,9 @@ pub(crate) fn endpoint(base: &str) -> Arc<Endpoint> {
 
 pub(crate) fn hello() -> StepRequest {
     StepRequest {
-        model: String::new(),
         instructions: "Be brief.".into(),
         items: vec![Item::Message { role: Role::User, text: "Hello?".into() }],
-        tools: Vec::new(),
+        ..StepRequest::default()
     }
 }
 

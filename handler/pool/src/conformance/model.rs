@@ -25,6 +25,7 @@ pub async fn model(model: &dyn Model) {
         instructions: "Be brief.".into(),
         items,
         tools: tools.to_vec(),
+        ..StepRequest::default()
     };
     for text in ["Hello", "在宅勤務は週に何日までですか", "", "/tool nothing {}", "\u{202e}\0[1]"]
     {

@@ -9,18 +9,24 @@ mod clock;
 mod directory;
 mod extract;
 mod index;
+mod key_source;
+mod keys;
 mod model;
 mod queue;
 mod records;
+mod secrets;
 
 pub use blobs::*;
 pub use clock::*;
 pub use directory::*;
 pub use extract::*;
 pub use index::*;
+pub use key_source::*;
+pub use keys::*;
 pub use model::*;
 pub use queue::*;
 pub use records::*;
+pub use secrets::*;
 
 use std::{sync::Arc, time::Duration};
 
@@ -73,7 +79,8 @@ impl PortError {
     }
 }
 
-/// One adapter for each port: all that the pool knows of where it runs.
+/// One adapter for each port that the pool uses: all that it knows of where it runs. [`Secrets`] and [`Keys`] are handed
+/// out by the backends to whoever needs them.
 #[derive(Clone)]
 pub struct Ports {
     /// Documents.

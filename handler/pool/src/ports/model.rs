@@ -70,12 +70,31 @@ pub struct ToolSpec {
     pub parameters: Value,
 }
 
+/// The agent whose step it is, as it was made: what an upstream service may keep of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AgentRef {
+    /// Its name within the tenant.
+    pub id: String,
+    /// The version that the run began with.
+    pub version: u32,
+    /// What this version is told to be: how [`StepRequest::instructions`] begins.
+    pub instructions: String,
+}
+
 /// One step of an agent.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct StepRequest {
+    /// The agent.
+    pub agent: AgentRef,
+    /// The user whose thread it is.
+    pub user: String,
+    /// The thread.
+    pub thread: String,
+    /// What the adapter gave last time in [`ModelEvent::Session`], if a step of this thread gave something and was kept.
+    pub session: Option<String>,
     /// The model or deployment; empty: the adapter's default.
     pub model: String,
-    /// What the agent is told to be.
+    /// What the agent is told to be, and what this run adds to it.
     pub instructions: String,
     /// The conversation, oldest first.
     pub items: Vec<Item>,
@@ -99,6 +118,9 @@ pub enum ModelEvent {
     Text(String),
     /// A call, whole.
     Call(ToolCall),
+    /// What an adapter wants to be given at the thread's next step. It is kept if the step is, and of a step that fails
+    /// nothing is: whoever relies on it must find out whether it still holds.
+    Session(String),
     /// The end of the step.
     Done {
         /// What it took.

@@ -11,7 +11,7 @@ use crate::{
     ids::IdSource,
     messages::Message,
     outbox::Promise,
-    ports::{Etag, Item, Kind, PortError, Query, StepRequest, Write},
+    ports::{AgentRef, Etag, Item, Kind, PortError, Query, StepRequest, Write},
     store,
 };
 use futures::{StreamExt, TryStreamExt};
@@ -162,6 +162,7 @@ impl Driver<'_> {
             Err(fault) => return self.model_failed(fault).await,
         };
         self.run.failures = 0;
+        self.run.session = answer.session.clone().or(self.run.session.take());
         self.run.run.usage.prompt_tokens += answer.usage.prompt_tokens;
         self.run.run.usage.completion_tokens += answer.usage.completion_tokens;
         self.say(&answer)?;
@@ -181,11 +182,21 @@ impl Driver<'_> {
     async fn request(&self) -> Result<StepRequest, Stop> {
         let mut items = self.conversation().await?;
         items.extend(self.run.items.iter().cloned());
+        let run = &self.run.run;
+        let own = run.instructions.get(..self.run.own_instructions).unwrap_or_default();
         Ok(StepRequest {
-            model: self.run.run.model.clone().unwrap_or_default(),
-            instructions: self.run.run.instructions.clone(),
+            agent: AgentRef {
+                id: run.agent_id.clone(),
+                version: run.agent_version,
+                instructions: own.into(),
+            },
+            user: run.user_id.clone(),
+            thread: run.thread_id.clone(),
+            session: self.run.session.clone(),
+            model: run.model.clone().unwrap_or_default(),
+            instructions: run.instructions.clone(),
             items,
-            tools: tools::specs(&self.run.run.tools),
+            tools: tools::specs(&run.tools),
         })
     }
 

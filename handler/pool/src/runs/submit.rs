@@ -169,6 +169,7 @@ impl Runs<'_> {
                 && thread.value.active_run.as_deref() == Some(&run.run.id)
             {
                 thread.value.active_run = None;
+                thread.value.session = run.session.clone();
                 writes.push(store::replace(&thread.value, &thread.etag)?);
             }
             match self.0.store().commit(writes).await {

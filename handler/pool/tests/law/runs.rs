@@ -3,6 +3,7 @@
 mod ends;
 mod flow;
 mod once;
+mod session;
 mod tools;
 
 use crate::support::*;

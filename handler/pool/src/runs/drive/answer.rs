@@ -27,6 +27,7 @@ pub(super) struct Answer {
     pub(super) text: String,
     pub(super) calls: Vec<ToolCall>,
     pub(super) usage: Usage,
+    pub(super) session: Option<String>,
     /// The limit at which it was cut.
     pub(super) cut: Option<&'static str>,
 }
@@ -65,6 +66,7 @@ impl Driver<'_> {
                     }
                 }
                 Some(Some(Ok(ModelEvent::Call(call)))) => answer.calls.push(call),
+                Some(Some(Ok(ModelEvent::Session(session)))) => answer.session = Some(session),
                 Some(Some(Ok(ModelEvent::Done { usage, truncated }))) => {
                     answer.usage = usage;
                     answer.cut = truncated.then_some("max_output_tokens");

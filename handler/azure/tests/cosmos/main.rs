@@ -1,0 +1,6 @@
+//! Records and the directory against the driver's own emulator, over HTTP.
+
+mod faults;
+mod law;
+mod operations;
+mod support;
