@@ -1,16 +1,12 @@
 //! The command line: everything that a developer does without Azure.
 
-#[expect(dead_code, reason = "until `dev` can be told which backend to run on")]
-mod azure_host;
 mod chat;
 mod client;
 mod dev;
 mod invoke;
 mod issuer;
-mod local_host;
 mod show;
 mod stage;
-mod storage;
 mod token;
 mod verify;
 

@@ -4,13 +4,13 @@ use async_trait::async_trait;
 use azure::{AzureHostBlobs, AzureHostQueues, HostBlob, HostMessage};
 use devhost::{BlobItem, HostBlobs, HostQueues, QueueMessage, StorageError};
 use pool::ports::PortError;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// The queues.
-pub(super) struct Queues(pub(super) AzureHostQueues);
+pub(super) struct Queues(pub(super) Arc<AzureHostQueues>);
 
 /// The containers.
-pub(super) struct Blobs(pub(super) AzureHostBlobs);
+pub(super) struct Blobs(pub(super) Arc<AzureHostBlobs>);
 
 type Stored<T> = Result<T, StorageError>;
 
