@@ -17,6 +17,7 @@ pub mod vault;
 
 mod audit;
 mod identity;
+mod refusal;
 mod tls;
 
 pub use audit::{Asked, Audit};
