@@ -25,20 +25,27 @@ pub enum Who {
     Developer,
 }
 
+/// Makes the credential of a tenant's identity; `None`: the app's own.
+pub type Maker = dyn Fn(&TenantId, Option<&str>) -> PortResult<Arc<dyn TokenCredential>> + Send + Sync;
+
 /// The credentials, one for each tenant and identity. Each caches its tokens by scope; none is shared by tenants, even
 /// where their work is done with the app's own identity.
 pub struct Identities {
-    who: Who,
+    maker: Box<Maker>,
     own: Option<String>,
     tenants: Tenants,
-    client: reqwest::Client,
     known: Cache<(TenantId, Option<String>), Arc<dyn TokenCredential>>,
 }
 
 impl Identities {
     /// `own`: the client id of the app's user-assigned identity; `None`: its system-assigned one.
     pub fn new(who: Who, own: Option<String>, tenants: Tenants, client: reqwest::Client) -> Self {
-        Self { who, own, tenants, client, known: Cache::new(4_096) }
+        Self::with(Box::new(move |_, client_id| credential(who, client_id, &client)), own, tenants)
+    }
+
+    /// The same, with credentials of another making.
+    pub fn with(maker: Box<Maker>, own: Option<String>, tenants: Tenants) -> Self {
+        Self { maker, own, tenants, known: Cache::new(4_096) }
     }
 
     /// The credential with which `tenant`'s work is done.
@@ -49,7 +56,7 @@ impl Identities {
         let record = self.tenants.get(tenant).await?;
         let client_id = record.managed_identity_client_id.clone().or_else(|| self.own.clone());
         let key = (tenant.clone(), client_id);
-        self.known.get_or_insert_with(&key, || credential(self.who, key.1.as_deref(), &self.client))
+        self.known.get_or_insert_with(&key, || (self.maker)(tenant, key.1.as_deref()))
     }
 }
 

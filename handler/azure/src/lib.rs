@@ -11,12 +11,12 @@ mod index;
 mod links;
 mod queue;
 mod records;
-mod rest;
+pub mod rest;
 mod tenants;
 mod transport;
 mod vault;
 
 pub use error::chain;
-pub use identity::{Identities, Who};
+pub use identity::{Identities, Maker, Who};
 pub use tenants::Tenants;
 pub use transport::transport;
