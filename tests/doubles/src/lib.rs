@@ -10,7 +10,9 @@
 )]
 
 pub mod cosmos;
+pub mod faults;
 pub mod foundry;
+pub mod install;
 pub mod search;
 pub mod storage;
 pub mod vault;

@@ -10,8 +10,8 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
 use rustls::{
-    ServerConfig,
-    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+    ClientConfig, RootCertStore, ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
 };
 use std::{net::SocketAddr, path::Path, sync::Arc};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 pub struct Ca {
     folder: tempfile::TempDir,
     config: Arc<ServerConfig>,
+    der: CertificateDer<'static>,
     pem: String,
 }
 
@@ -35,7 +36,8 @@ impl Ca {
         let mut name = DistinguishedName::new();
         name.push(DnType::CommonName, "a test's authority");
         ca.distinguished_name = name;
-        let pem = ca.self_signed(&ca_key).unwrap().pem();
+        let signed = ca.self_signed(&ca_key).unwrap();
+        let (pem, der) = (signed.pem(), signed.der().clone());
 
         let key = KeyPair::generate().unwrap();
         let mut leaf = CertificateParams::new(["localhost", "127.0.0.1", "::1", "*.vault.azure.net"].map(str::to_owned)).unwrap();
@@ -56,7 +58,7 @@ impl Ca {
         std::fs::write(folder.path().join("ca.pem"), &pem).unwrap();
         std::fs::write(folder.path().join("cert.pem"), leaf.pem()).unwrap();
         std::fs::write(folder.path().join("key.pem"), key.serialize_pem()).unwrap();
-        Self { folder, config: Arc::new(config), pem }
+        Self { folder, config: Arc::new(config), der, pem }
     }
 
     /// The authority's certificate, as a file: for `SSL_CERT_FILE`.
@@ -67,6 +69,23 @@ impl Ca {
     /// The folder with `ca.pem`, `cert.pem` and `key.pem`, for servers that are processes of their own.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// What a server under this authority is configured with.
+    pub(crate) fn server_config(&self) -> ServerConfig {
+        (*self.config).clone()
+    }
+
+    /// What a client that trusts this authority alone is configured with.
+    pub(crate) fn client_config(&self) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.der.clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth()
     }
 
     /// The authority's certificate.
