@@ -17,7 +17,10 @@ pub(crate) fn port(error: azure_core::Error) -> PortError {
     match error.kind() {
         ErrorKind::HttpResponse { status, .. } => by_status(u16::from(*status), None, chain(&error)),
         // What was sent may have been done: the caller's next try finds out.
-        ErrorKind::Io | ErrorKind::Connection => PortError::unavailable(chain(&error)),
+        // So it may where the answer makes no sense.
+        ErrorKind::Io | ErrorKind::Connection | ErrorKind::DataConversion => {
+            PortError::unavailable(chain(&error))
+        }
         // The identity endpoint does not answer, or the identity lost its role: an operator can mend it.
         ErrorKind::Credential => PortError::unavailable(chain(&error)),
         _ => PortError::refused(chain(&error)),

@@ -17,6 +17,8 @@ mod transport;
 mod vault;
 
 pub use error::chain;
+pub use foundry::FoundryModel;
 pub use identity::{Identities, Maker, Who};
 pub use tenants::Tenants;
 pub use transport::transport;
+pub use vault::Vault;

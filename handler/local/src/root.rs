@@ -1,6 +1,6 @@
 use crate::{
-    Keys, LocalBlobs, LocalDirectory, LocalIndex, LocalLinks, LocalQueue, LocalRecords, LocalVault, Uploaded, db::Db,
-    error::Result, files, schema::PLATFORM, tenants::Tenants,
+    Keys, LocalBlobs, LocalDirectory, LocalIndex, LocalLinks, LocalQueue, LocalRecords, LocalVault, Uploaded,
+    db::Db, error::Result, files, schema::PLATFORM, tenants::Tenants,
 };
 use pool::ports::{ByteStream, Clock, Entropy, PortResult};
 use std::{path::Path, sync::Arc, time::Duration};

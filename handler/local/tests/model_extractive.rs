@@ -20,7 +20,13 @@ fn user(text: &str) -> Item {
 
 fn searching(items: Vec<Item>) -> StepRequest {
     let tools = vec![tool("file_search"), tool("weather")];
-    StepRequest { model: String::new(), instructions: "Be brief.".into(), items, tools, ..StepRequest::default() }
+    StepRequest {
+        model: String::new(),
+        instructions: "Be brief.".into(),
+        items,
+        tools,
+        ..StepRequest::default()
+    }
 }
 
 async fn events(request: StepRequest) -> Vec<ModelEvent> {

@@ -11,12 +11,17 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use azure_core::{
+    credentials::{AccessToken, TokenCredential, TokenRequestOptions},
+    time::OffsetDateTime,
+};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 use std::{
     collections::{BTreeSet, HashMap},
+    fmt,
     sync::{Arc, Mutex},
 };
 
@@ -89,6 +94,11 @@ impl Identity {
         self.0.shared.mint(identity, audience)
     }
 
+    /// A credential of an identity, for adapters that run in a test's own process; `None`: the system-assigned one.
+    pub fn credential(&self, client_id: Option<&str>) -> Arc<dyn TokenCredential> {
+        Arc::new(Minted(self.clone(), client_id.unwrap_or("system").to_owned()))
+    }
+
     /// What a request's bearer token says, if this endpoint made it, it is for `audience`, and it has not ended.
     pub fn check(&self, headers: &HeaderMap, audience: &str) -> Option<Claims> {
         let token = headers.get("authorization")?.to_str().ok()?.strip_prefix("Bearer ")?;
@@ -117,6 +127,27 @@ impl Shared {
         let claims = Claims { identity: identity.to_owned(), audience: audience.to_owned(), expires };
         minted.insert(token.clone(), claims);
         token
+    }
+}
+
+struct Minted(Identity, String);
+
+impl fmt::Debug for Minted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Minted({})", self.1)
+    }
+}
+
+#[async_trait::async_trait]
+impl TokenCredential for Minted {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        _: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let audience = scopes.first().and_then(|scope| scope.strip_suffix("/.default")).unwrap_or_default();
+        let ends = OffsetDateTime::now_utc() + azure_core::time::Duration::seconds(self.0.0.shared.lifetime);
+        Ok(AccessToken::new(self.0.mint(&self.1, audience), ends))
     }
 }
 

@@ -40,7 +40,9 @@ impl Ca {
         let (pem, der) = (signed.pem(), signed.der().clone());
 
         let key = KeyPair::generate().unwrap();
-        let mut leaf = CertificateParams::new(["localhost", "127.0.0.1", "::1", "*.vault.azure.net"].map(str::to_owned)).unwrap();
+        let mut leaf =
+            CertificateParams::new(["localhost", "127.0.0.1", "::1", "*.vault.azure.net"].map(str::to_owned))
+                .unwrap();
         leaf.use_authority_key_identifier_extension = true;
         let leaf = leaf.signed_by(&key, &Issuer::new(ca, ca_key)).unwrap();
 

@@ -17,7 +17,11 @@ pub async fn keys(keys: &dyn Keys) {
     assert_ne!(ours, theirs);
     assert_eq!(keys.unwrap(&a, &ours).await.unwrap(), key);
     assert_eq!(keys.unwrap(&b, &theirs).await.unwrap(), key);
-    assert_eq!(keys.unwrap(&a, &WrappedKey::new(ours.as_str())).await.unwrap(), key, "it can be stored as text");
+    assert_eq!(
+        keys.unwrap(&a, &WrappedKey::new(ours.as_str())).await.unwrap(),
+        key,
+        "it can be stored as text"
+    );
     for (tenant, foreign) in [(&a, &theirs), (&b, &ours)] {
         let unwrapped = keys.unwrap(tenant, foreign).await;
         assert!(matches!(unwrapped, Err(PortError::Refused(_))), "a foreign key was unwrapped");
@@ -32,7 +36,9 @@ pub async fn keys(keys: &dyn Keys) {
         let unwrapped = keys.unwrap(&a, &WrappedKey::new(altered)).await;
         assert!(matches!(unwrapped, Err(PortError::Refused(_))), "byte {at} does not matter");
     }
-    for text in ["", " ", ".", "x", &text[..text.len() / 2], &format!("{text}A"), "\0", "https://x/keys/y/z A"] {
+    for text in
+        ["", " ", ".", "x", &text[..text.len() / 2], &format!("{text}A"), "\0", "https://x/keys/y/z A"]
+    {
         let unwrapped = keys.unwrap(&a, &WrappedKey::new(text)).await;
         assert!(matches!(unwrapped, Err(PortError::Refused(_))), "{text:?} is no wrapped key");
     }

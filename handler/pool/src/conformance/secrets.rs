@@ -43,12 +43,16 @@ pub async fn secrets(store: &dyn Secrets) {
         let put = store.put(&a, &name, &Secret::new(value)).await;
         assert!(matches!(put, Err(PortError::Refused(_))), "a length that not every store takes");
     }
-    for (tenant, name) in [(&a, "database-password"), (&a, "eu-key"), (&a, "long"), (&ab, "key"), (&b, "database-password")]
+    for (tenant, name) in
+        [(&a, "database-password"), (&a, "eu-key"), (&a, "long"), (&ab, "key"), (&b, "database-password")]
     {
         assert!(store.delete(tenant, &named(name)).await.unwrap(), "{tenant} {name}");
         assert_eq!(read(store, tenant, &named(name)).await, None);
         assert!(!store.delete(tenant, &named(name)).await.unwrap());
     }
+    store.put(&a, &named("long"), &Secret::new("again")).await.unwrap();
+    assert_eq!(read(store, &a, &named("long")).await.as_deref(), Some("again"), "a name can be used again");
+    assert!(store.delete(&a, &named("long")).await.unwrap());
 }
 
 fn named(name: &str) -> SecretName {

@@ -185,7 +185,11 @@ impl Driver<'_> {
         let run = &self.run.run;
         let own = run.instructions.get(..self.run.own_instructions).unwrap_or_default();
         Ok(StepRequest {
-            agent: AgentRef { id: run.agent_id.clone(), version: run.agent_version, instructions: own.into() },
+            agent: AgentRef {
+                id: run.agent_id.clone(),
+                version: run.agent_version,
+                instructions: own.into(),
+            },
             user: run.user_id.clone(),
             thread: run.thread_id.clone(),
             session: self.run.session.clone(),

@@ -40,8 +40,10 @@ impl Key {
 
     pub(super) fn shown(&self, request: &Request<'_>, name: &str) -> Answer {
         let newest = self.0.last().unwrap();
-        Ok(json!({"key": {"kid": newest.id(request, name), "kty": "RSA", "key_ops": ["wrapKey", "unwrapKey"]},
-            "attributes": attributes(newest.enabled)}))
+        Ok(
+            json!({"key": {"kid": newest.id(request, name), "kty": "RSA", "key_ops": ["wrapKey", "unwrapKey"]},
+            "attributes": attributes(newest.enabled)}),
+        )
     }
 
     pub(super) fn wrap(&self, request: &Request<'_>, name: &str, version: &str) -> Answer {
@@ -71,9 +73,12 @@ impl Key {
         let value = request.body["value"].as_str().and_then(|value| BASE64.decode(value).ok());
         let value = value.ok_or_else(|| bad("Property value is missing or no base64url."))?;
         let found = self.0.iter().rfind(|known| version.is_empty() || known.name == version);
-        let found = found.ok_or_else(|| refuse(404, "KeyNotFound", "The version was not found in this key vault."))?;
+        let found = found
+            .ok_or_else(|| refuse(404, "KeyNotFound", "The version was not found in this key vault."))?;
         if !found.enabled {
-            return Err(refuse(403, "Forbidden", "Operation is not allowed on a disabled key.").inner("KeyDisabled"));
+            return Err(
+                refuse(403, "Forbidden", "Operation is not allowed on a disabled key.").inner("KeyDisabled")
+            );
         }
         Ok((found, value))
     }

@@ -57,7 +57,7 @@ impl Held {
     /// A version: 32 hexadecimal digits.
     fn version(&mut self) -> String {
         self.made += 1;
-        format!("{:032x}", u128::from(self.made) * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+        format!("{:032x}", u128::from(self.made).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
     }
 }
 
@@ -74,11 +74,8 @@ type Answer = Result<Value, Refusal>;
 impl Vault {
     /// Starts the vaults.
     pub async fn start(ca: &Ca, identity: &Identity, audit: &Audit) -> Self {
-        let shared = Arc::new(Shared {
-            identity: identity.clone(),
-            audit: audit.clone(),
-            held: Mutex::default(),
-        });
+        let shared =
+            Arc::new(Shared { identity: identity.clone(), audit: audit.clone(), held: Mutex::default() });
         let router = Router::new().fallback(answer).with_state(shared.clone());
         Self { server: Server::tls(ca, router).await, shared }
     }
@@ -161,7 +158,9 @@ async fn answer(
     let known = query.get("api-version").is_some_and(|version| VERSIONS.contains(&&**version));
     let answered = match &body {
         _ if !known => Err(refuse(400, "BadParameter", "The specified version is not recognized.")),
-        _ if !allowed => Err(refuse(403, "Forbidden", "Caller is not authorized to perform action on resource.")),
+        _ if !allowed => {
+            Err(refuse(403, "Forbidden", "Caller is not authorized to perform action on resource."))
+        }
         Err(_) => Err(refuse(400, "BadParameter", "The request body is not JSON.")),
         Ok(body) => {
             let request = Request { vault, base: format!("https://{host}"), body };
@@ -176,7 +175,8 @@ async fn answer(
 
 fn route(held: &mut Held, request: &Request<'_>, method: &str, segments: &[&str]) -> Answer {
     let name = segments.get(1).copied().unwrap_or_default();
-    let legal = (1..=127).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let legal =
+        (1..=127).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if !legal {
         return Err(refuse(400, "BadParameter", "The request URI contains an invalid name."));
     }
@@ -196,7 +196,9 @@ fn route(held: &mut Held, request: &Request<'_>, method: &str, segments: &[&str]
         }
         ("GET", ["keys", _]) => held.key(request, name)?.shown(request, name),
         ("POST", ["keys", _, version, "wrapkey"]) => held.key(request, name)?.wrap(request, name, version),
-        ("POST", ["keys", _, version, "unwrapkey"]) => held.key(request, name)?.unwrap(request, name, version),
+        ("POST", ["keys", _, version, "unwrapkey"]) => {
+            held.key(request, name)?.unwrap(request, name, version)
+        }
         _ => Err(refuse(405, "MethodNotAllowed", "The method is not allowed on the resource.")),
     }
 }

@@ -41,7 +41,8 @@ impl Held {
         let version = self.version();
         let secret = self.secrets.entry(at(request, name)).or_default();
         if secret.deleted || secret.still_recovering() {
-            let why = "Secret is currently in a deleted but recoverable state, and its name cannot be reused.";
+            let why =
+                "Secret is currently in a deleted but recoverable state, and its name cannot be reused.";
             return Err(refuse(409, "Conflict", why).inner("ObjectIsDeletedButRecoverable"));
         }
         secret.versions.push((version, value.to_owned()));

@@ -65,5 +65,8 @@ async fn an_agents_own_instructions_are_told_from_what_a_run_adds() {
     user.runs().create(&first.thread_id, serde_json::from_value(more).unwrap(), false).await.unwrap();
     world.work().await;
     let (_, asked) = world.model.asked().pop().unwrap();
-    assert_eq!((asked.agent.instructions.as_str(), asked.instructions.as_str()), ("Help.", "Help.\n\nBe brief."));
+    assert_eq!(
+        (asked.agent.instructions.as_str(), asked.instructions.as_str()),
+        ("Help.", "Help.\n\nBe brief.")
+    );
 }
