@@ -1,6 +1,7 @@
 //! Agents upstream: one for each of ours, with a version for each definition that was ever asked for.
 
 use super::{Upstream, names::hex};
+use crate::rest::Answer;
 use pool::{
     TenantId,
     ports::{PortError, PortResult, StepRequest},
@@ -93,7 +94,12 @@ fn definition(model: &str, request: &StepRequest) -> Value {
 
 /// Whatever may have been done is looked for before it is done again: a name is made with a call that refuses one that
 /// exists, and a version that is there twice is no harm.
-async fn find_or_make(upstream: &Upstream, tenant: &TenantId, name: &str, body: &Value) -> PortResult<String> {
+async fn find_or_make(
+    upstream: &Upstream,
+    tenant: &TenantId,
+    name: &str,
+    body: &Value,
+) -> PortResult<String> {
     let mut last = PortError::unavailable("the agent is neither there nor can it be made");
     for attempt in 0..TRIES {
         if attempt > 0 {
@@ -104,14 +110,11 @@ async fn find_or_make(upstream: &Upstream, tenant: &TenantId, name: &str, body: 
             return Ok(version);
         }
         let path: &[&str] = if exists { &["agents", name, "versions"] } else { &["agents"] };
-        let call = upstream.call(tenant, Method::POST, path).json(body)?;
-        match upstream.rest.send(call).await {
-            Ok(Some(answer)) => {
-                let made: Value = answer.json()?;
-                let version = if exists { &made } else { &made["versions"]["latest"] };
-                let version: Version = serde_json::from_value(version.clone()).map_err(PortError::unavailable)?;
-                return Ok(version.version);
-            }
+        let call = upstream.call(tenant, Method::POST, path, &[]).json(body)?;
+        let made =
+            upstream.rest.send(call).await.and_then(|answer| answer.map(|it| made(&it, exists)).transpose());
+        match made {
+            Ok(Some(version)) => return Ok(version),
             // Somebody deleted the agent, or made it, in between.
             Ok(None) | Err(PortError::Conflict) => {}
             Err(error) if error.transient() => last = error,
@@ -119,6 +122,14 @@ async fn find_or_make(upstream: &Upstream, tenant: &TenantId, name: &str, body: 
         }
     }
     Err(last)
+}
+
+/// The version that was made; an agent that was made has it inside.
+fn made(answer: &Answer, exists: bool) -> PortResult<String> {
+    let made: Value = answer.json()?;
+    let version = if exists { &made["version"] } else { &made["versions"]["latest"]["version"] };
+    let version = version.as_str().ok_or_else(|| PortError::unavailable("an agent without a version"))?;
+    Ok(version.to_owned())
 }
 
 /// Whether the agent exists; and its version of this definition. The definition is compared, not the digest alone: other
@@ -132,15 +143,15 @@ async fn find(
     let wanted = &body["definition"];
     let same = |version: &Version| {
         version.metadata["definition"] == body["metadata"]["definition"]
-            && ["kind", "model", "instructions", "tools"].iter().all(|part| version.definition[part] == wanted[part])
+            && ["kind", "model", "instructions", "tools"]
+                .iter()
+                .all(|part| version.definition[part] == wanted[part])
     };
-    let mut after = None;
+    let mut after: Option<String> = None;
     for _ in 0..PAGES {
-        let mut call = upstream.call(tenant, Method::GET, &["agents", name, "versions"]);
-        call.url_mut().query_pairs_mut().extend_pairs([("limit", "100"), ("order", "desc")]);
-        if let Some(after) = &after {
-            call.url_mut().query_pairs_mut().append_pair("after", after);
-        }
+        let mut query = vec![("limit", "100"), ("order", "desc")];
+        query.extend(after.as_deref().map(|after| ("after", after)));
+        let call = upstream.call(tenant, Method::GET, &["agents", name, "versions"], &query);
         let Some(answer) = upstream.rest.send(call).await? else { return Ok((after.is_some(), None)) };
         let page: Page = answer.json()?;
         if let Some(found) = page.data.into_iter().find(same) {

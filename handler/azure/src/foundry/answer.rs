@@ -78,9 +78,10 @@ impl Response {
     /// The calls of functions.
     pub(super) fn calls(&self) -> PortResult<Vec<ToolCall>> {
         let calls = self.output.iter().filter(|item| item["type"] == "function_call");
-        let calls: Vec<ToolCall> = calls.map(call).collect::<Option<_>>().ok_or_else(|| {
-            PortError::unavailable("a call without a name or an id")
-        })?;
+        let calls: Vec<ToolCall> = calls
+            .map(call)
+            .collect::<Option<_>>()
+            .ok_or_else(|| PortError::unavailable("a call without a name or an id"))?;
         if calls.len() > MAX_CALLS {
             return Err(PortError::unavailable("more calls than there should be"));
         }
@@ -101,7 +102,8 @@ impl Response {
 fn call(item: &Value) -> Option<ToolCall> {
     let text = |name: &str| item[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     // A tool without parameters is often called with no text at all.
-    let arguments = text("arguments").filter(|text| !text.trim().is_empty()).unwrap_or_else(|| "{}".to_owned());
+    let arguments =
+        text("arguments").filter(|text| !text.trim().is_empty()).unwrap_or_else(|| "{}".to_owned());
     Some(ToolCall { id: text("call_id")?, name: text("name")?, arguments })
 }
 

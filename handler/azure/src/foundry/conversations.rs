@@ -41,9 +41,9 @@ pub(super) async fn known(
 ) -> PortResult<Option<Place>> {
     let Some(session) = Session::open(&upstream.names, tenant, request) else { return Ok(None) };
     let Some(input) = session.input(request) else { return Ok(None) };
-    let mut call =
-        upstream.call_for(tenant, &request.user, Method::GET, &["conversations", &session.conversation, "items"])?;
-    call.url_mut().query_pairs_mut().extend_pairs([("limit", "1"), ("order", "desc")]);
+    let path = ["conversations", session.conversation.as_str(), "items"];
+    let call =
+        upstream.call_for(tenant, &request.user, Method::GET, &path, &[("limit", "1"), ("order", "desc")])?;
     let Some(answer) = upstream.rest.send(call).await? else { return Ok(None) };
     let last = answer.json::<Items>()?.data.into_iter().next();
     let agrees = last.is_some_and(|last| last.id == session.last);
@@ -59,14 +59,14 @@ pub(super) async fn new(upstream: &Upstream, tenant: &TenantId, request: &StepRe
     let before: Vec<Value> = told.into_iter().chain(before.iter().map(wire)).collect();
     let (first, others) = before.split_at(before.len().min(MOST));
     let metadata = json!({"tenantId": tenant, "threadId": request.thread});
-    let call = upstream.call_for(tenant, &request.user, Method::POST, &["conversations"])?;
+    let call = upstream.call_for(tenant, &request.user, Method::POST, &["conversations"], &[])?;
     // An empty one that nobody remembers is no harm.
     let call = call.json(&json!({"items": first, "metadata": metadata}))?.repeat(Repeat::Safe);
     let gone = || PortError::unavailable("the project has no conversations");
     let conversation = upstream.rest.send(call).await?.ok_or_else(gone)?.json::<Id>()?.id;
     for items in others.chunks(MOST) {
         let path = ["conversations", conversation.as_str(), "items"];
-        let call = upstream.call_for(tenant, &request.user, Method::POST, &path)?;
+        let call = upstream.call_for(tenant, &request.user, Method::POST, &path, &[])?;
         upstream.rest.send(call.json(&json!({"items": items}))?).await?.ok_or_else(gone)?;
     }
     // A thread in which nobody has spoken: a step has to say something.

@@ -27,7 +27,7 @@ use pool::{
 use reqwest::Method;
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 /// How long a step may take.
@@ -68,8 +68,11 @@ impl FoundryModel {
     }
 
     /// The same, with another longest time for each call but the step itself. Without: 30 seconds.
-    pub fn within(self, patience: Duration) -> Self {
-        Self { upstream: Arc::new(Upstream { patience, ..upstream }), ..self }
+    pub fn within(mut self, patience: Duration) -> Self {
+        if let Some(upstream) = Arc::get_mut(&mut self.upstream) {
+            upstream.patience = patience;
+        }
+        self
     }
 
     /// Begins the step's response. `None`: the agent or the conversation is gone, or the conversation is in use.
@@ -84,10 +87,14 @@ impl FoundryModel {
         let agent = json!({"type": "agent_reference", "name": agent.name, "version": agent.version});
         let body = json!({"agent_reference": agent, "conversation": place.conversation, "input": place.input,
             "background": true, "store": true, "stream": true});
-        let call = self.upstream.call_for(tenant, &request.user, Method::POST, &["responses"])?.json(&body)?;
-        match self.upstream.rest.open(call.by(deadline).at_most(MOST)).await {
-            Err(PortError::Conflict) => Ok(None),
-            other => other,
+        let call =
+            self.upstream.call_for(tenant, &request.user, Method::POST, &["responses"], &[])?.json(&body)?;
+        let opened =
+            timeout(self.upstream.patience, self.upstream.rest.open(call.by(deadline).at_most(MOST)));
+        match opened.await {
+            Err(_) => Err(PortError::unavailable("the response does not begin in time")),
+            Ok(Err(PortError::Conflict)) => Ok(None),
+            Ok(other) => other,
         }
     }
 }
@@ -126,9 +133,15 @@ impl Model for FoundryModel {
 
 impl Upstream {
     /// A call about agents.
-    fn call<'a>(&self, tenant: &'a TenantId, method: Method, path: &[&str]) -> Call<'a> {
+    fn call<'a>(
+        &self,
+        tenant: &'a TenantId,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Call<'a> {
         let mut url = self.rest.url(path);
-        url.query_pairs_mut().append_pair("api-version", "v1");
+        url.query_pairs_mut().append_pair("api-version", "v1").extend_pairs(query);
         Call::new(tenant, method, url).by(Instant::now() + self.patience)
     }
 
@@ -139,9 +152,14 @@ impl Upstream {
         user: &str,
         method: Method,
         path: &[&str],
+        query: &[(&str, &str)],
     ) -> PortResult<Call<'a>> {
         let path: Vec<&str> = ["openai", "v1"].iter().chain(path).copied().collect();
-        let call = Call::new(tenant, method, self.rest.url(&path)).by(Instant::now() + self.patience);
+        let mut url = self.rest.url(&path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let call = Call::new(tenant, method, url).by(Instant::now() + self.patience);
         call.header("x-ms-user-identity", &self.names.user(tenant, user))
     }
 }

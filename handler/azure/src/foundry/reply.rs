@@ -1,6 +1,11 @@
 //! A step's response, as it comes: words, and at the end calls, the session and the usage.
 
-use super::{Upstream, answer::{Response, failure}, session::Session, sse::Parser};
+use super::{
+    Upstream,
+    answer::{Response, failure},
+    session::Session,
+    sse::Parser,
+};
 use crate::rest::Repeat;
 use async_stream::try_stream;
 use bytes::Bytes;
@@ -82,7 +87,8 @@ impl Step {
         let truncated = response.truncated()?;
         let text = response.text();
         let untold = text.strip_prefix(said);
-        let untold = untold.ok_or_else(|| PortError::unavailable("the words that came are not the answer's"))?;
+        let untold =
+            untold.ok_or_else(|| PortError::unavailable("the words that came are not the answer's"))?;
         let mut events = Vec::new();
         if !untold.is_empty() {
             events.push(ModelEvent::Text(untold.to_owned()));
@@ -94,7 +100,11 @@ impl Step {
             events.extend(calls.into_iter().map(ModelEvent::Call));
             if let Some(last) = response.last() {
                 let session = Session::after(&self.conversation, last, &self.request, &text, pending);
-                events.push(ModelEvent::Session(session.seal(&self.upstream.names, &self.tenant, &self.request)));
+                events.push(ModelEvent::Session(session.seal(
+                    &self.upstream.names,
+                    &self.tenant,
+                    &self.request,
+                )));
             }
         }
         events.push(ModelEvent::Done { usage: response.usage(), truncated });
@@ -120,7 +130,7 @@ impl Step {
     }
 
     fn call(&self, method: Method, path: &[&str]) -> PortResult<crate::rest::Call<'_>> {
-        self.upstream.call_for(&self.tenant, &self.request.user, method, path)
+        self.upstream.call_for(&self.tenant, &self.request.user, method, path, &[])
     }
 }
 
@@ -150,7 +160,7 @@ impl Drop for Running<'_> {
         let user = self.step.request.user.clone();
         runtime.spawn(async move {
             let path = ["responses", id.as_str(), "cancel"];
-            let cancelled = match upstream.call_for(&tenant, &user, Method::POST, &path) {
+            let cancelled = match upstream.call_for(&tenant, &user, Method::POST, &path, &[]) {
                 Ok(call) => upstream.rest.send(call.repeat(Repeat::Safe)).await.map(drop),
                 Err(error) => Err(error),
             };

@@ -43,7 +43,14 @@ impl Session {
         let messages = items.iter().filter(message).count();
         let since = items.iter().rev().take_while(|item| !message(item)).count();
         let digest = digest(request, items.iter().copied(), messages);
-        Self { conversation: conversation.to_owned(), last: last.to_owned(), messages, digest, since, pending }
+        Self {
+            conversation: conversation.to_owned(),
+            last: last.to_owned(),
+            messages,
+            digest,
+            since,
+            pending,
+        }
     }
 
     /// What is to be added to the conversation, so that it agrees with the step's items. `None`: it does not agree, and
@@ -62,7 +69,9 @@ impl Session {
         for item in rest.get(since..)? {
             match item {
                 Item::Call(call) => drop(called.insert(call.id.as_str(), pending.next()?)),
-                Item::Output { call_id, output } => input.push(answered(called.remove(call_id.as_str())?, output)),
+                Item::Output { call_id, output } => {
+                    input.push(answered(called.remove(call_id.as_str())?, output))
+                }
                 Item::Message { role: Role::User, .. } => input.push(wire(item)),
                 Item::Message { role: Role::Assistant, .. } => return None,
             }
@@ -80,8 +89,7 @@ impl Session {
     /// What was sealed, if it was for this tenant, user and thread.
     pub(super) fn open(names: &Names, tenant: &TenantId, request: &StepRequest) -> Option<Self> {
         let (seal, text) = request.session.as_deref()?.split_once('.')?;
-        let ours = names.seal([tenant.as_str(), &request.user, &request.thread, text]);
-        if !same(&ours, seal) {
+        if !names.sealed([tenant.as_str(), &request.user, &request.thread, text], seal) {
             tracing::warn!(%tenant, thread = request.thread, "a session that is not this thread's is left aside");
             return None;
         }
@@ -89,15 +97,13 @@ impl Session {
     }
 }
 
-/// Compares in a time that does not tell how much is the same.
-fn same(one: &str, other: &str) -> bool {
-    let differ = one.bytes().zip(other.bytes()).fold(0, |differ, (a, b)| differ | (a ^ b));
-    one.len() == other.len() && differ == 0
-}
-
 /// What a run adds to its agent's instructions.
 pub(super) fn additional(request: &StepRequest) -> &str {
-    request.instructions.strip_prefix(request.agent.instructions.as_str()).unwrap_or(&request.instructions).trim()
+    request
+        .instructions
+        .strip_prefix(request.agent.instructions.as_str())
+        .unwrap_or(&request.instructions)
+        .trim()
 }
 
 /// A digest of the first messages.
