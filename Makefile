@@ -1,7 +1,7 @@
 # The commands of the README. `make` alone lists them.
 CARGO ?= cargo
 
-.PHONY: help dev test check stage bench functions deny
+.PHONY: help dev test check stage bench functions deny edge sbom
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,3 +31,20 @@ functions: ## Write functions/*/function.json from the table
 deny: ## Licences, bans and advisories (installs cargo-deny if it is missing)
 	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
 	$(CARGO) deny check
+
+EDGE := target/edge
+
+edge: $(EDGE)/ready ## Check the edge: gateway, queries, workflows, container, supply chain, links
+	NODE_PATH=$(CURDIR)/$(EDGE)/node_modules PATH=$(CURDIR)/$(EDGE)/venv/bin:$$PATH \
+		$(EDGE)/venv/bin/python -B -m pytest -q -p no:cacheprovider infra/check/edge
+
+sbom: $(EDGE)/ready ## Write the bill of materials of the binary, CycloneDX, to target/handler.cdx.json
+	$(EDGE)/venv/bin/python -B infra/check/edge/sbom.py target/handler.cdx.json
+
+$(EDGE)/ready: infra/check/edge/requirements.txt infra/check/edge/package-lock.json
+	mkdir -p $(EDGE)
+	python3 -m venv --clear $(EDGE)/venv
+	$(EDGE)/venv/bin/pip install -q --disable-pip-version-check -r infra/check/edge/requirements.txt
+	cp infra/check/edge/package.json infra/check/edge/package-lock.json $(EDGE)
+	npm ci --prefix $(EDGE) --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from lxml import etree
 
 import gateway
-from conftest import INFRA, ROOT, TESTDATA
+from where import INFRA, ROOT, TESTDATA
 from csharp import Parser, Unknown, run
 
 VALUES = {
