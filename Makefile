@@ -28,9 +28,21 @@ bench: ## Measure, as ratios against a floor in the same run
 functions: ## Write functions/*/function.json from the table
 	$(CARGO) run --locked -p handler -- functions functions
 
-deny: ## Licences, bans and advisories (installs cargo-deny if it is missing)
-	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
-	$(CARGO) deny check
+# A snapshot of the RustSec database, where there is one, as cargo-deny would have cloned it.
+TESTDATA ?= ../shared/testdata
+SNAPSHOT := $(firstword $(wildcard $(TESTDATA)/rustsec-advisory-db-*.tar.gz))
+ADVISORIES := target/advisory-dbs/advisory-db-3157b0e258782691
+
+deny: $(if $(SNAPSHOT),$(ADVISORIES)/.git/FETCH_HEAD) ## Licences, bans and advisories (installs cargo-deny if it is missing)
+	@command -v target/tools/bin/cargo-deny cargo-deny >/dev/null || $(CARGO) install --locked --root target/tools cargo-deny@0.20.2
+	$(CARGO) fetch --locked
+	PATH=$(CURDIR)/target/tools/bin:$$PATH cargo-deny $(if $(SNAPSHOT),--offline) check
+
+$(ADVISORIES)/.git/FETCH_HEAD: $(SNAPSHOT)
+	rm -rf $(ADVISORIES) && mkdir -p $(ADVISORIES)
+	tar -xzf $(SNAPSHOT) -C $(ADVISORIES)
+	cd $(ADVISORIES) && git init -q && git add -A && \
+		git -c user.name=snapshot -c user.email=snapshot@localhost commit -q -m snapshot && touch .git/FETCH_HEAD
 
 EDGE := target/edge
 

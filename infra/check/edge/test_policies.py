@@ -243,6 +243,12 @@ def test_the_policies_are_true_to_the_schemas(text):
     assert faults(text) == []
 
 
+@pytest.mark.parametrize("text", [API, STREAM])
+def test_both_forms_of_import_read_the_same(text):
+    """`xml` decodes entities and `rawxml` does not, so there are none."""
+    assert "&" not in text
+
+
 SEEDED = {
     "an attribute that is not": ('clock-skew="60"', 'clock-skews="60"'),
     "a number that is none": ("{{rate-calls}}", "many"),
