@@ -65,7 +65,7 @@ def verify(url, state, *options):
     """How `handler verify` ends, which checks failed, which passed, and what it prints."""
     output = state / "verify.json"
     command = [HANDLER, "verify", url, "--state", state, "--format", "json", "--output", output, *options]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=900)
     checks = json.loads(output.read_text())["checks"]
     ids = {outcome: {check["id"] for check in checks if check["outcome"] == outcome} for outcome in ("passed", "failed", "not run")}
     return ended.returncode, ids, ended.stdout + ended.stderr
