@@ -31,6 +31,9 @@ var tags = { tenantScope: 'tenant', tenantId: tenant }
 // "Cosmos DB Built-in Data Contributor", of the account's own roles, not of Azure's.
 var dataContributor = '${cosmos.id}/sqlRoleDefinitions/00000000-0000-0000-0000-000000000002'
 var collection = ownContainers ? '${tenant}-documents' : 'documents'
+// A tenant that is called as a container of the pool or of the Functions host would be given it. This is no container's name,
+// so that the deployment fails.
+var containerName = contains(['uploads', 'deployments', 'dead-events'], tenant) || startsWith(tenant, 'azure-webjobs') ? '-' : tenant
 // Vaults are named by a hash: a tenant's name may be longer than a vault's.
 var ownVaultName = 'kv-${uniqueString(vaultToken, tenant)}'
 var vaultRoles = ownVault ? [roles.KeyVaultSecretsUser.id, roles.KeyVaultCryptoServiceEncryptionUser.id] : []
@@ -73,7 +76,7 @@ resource uploads 'Microsoft.Storage/storageAccounts/blobServices/containers@2025
 
 resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-08-01' = {
   parent: blobs
-  name: tenant
+  name: containerName
   properties: { publicAccess: 'None', metadata: { tenantId: tenant } }
 }
 

@@ -338,6 +338,8 @@ FUNCTIONS = {
     "listKeys": lambda _, resource, version: Later(f"listKeys({resource}, {version})"),
     "string": lambda _, value: text(value),
     "replace": lambda _, value, old, new: value.replace(old, new),
+    "contains": lambda _, values, value: value in values,
+    "startsWith": lambda _, value, start: value.startswith(start),
     "empty": lambda _, value: not value,
     "union": lambda _, *values: {key: value for each in values for key, value in each.items()},
     "concat": lambda _, *values: [item for each in values for item in each],

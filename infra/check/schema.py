@@ -38,11 +38,11 @@ def faults(folder: Path, resource: Resource) -> list[str]:
     if not found:
         raise KeyError(f"{resource.type}@{resource.version}")
     schema, file = found
-    body = {**resource.body, "type": resource.type, "apiVersion": resource.version}
-    # Some schemas mean a child's whole name, others its last part.
-    names = {resource.name, resource.name.split("/")[-1]}
-    least = min((check({**body, "name": name}, schema, file, "") for name in names), key=len)
-    return [f"{resource.key} ({resource.file}): {fault}" for fault in least]
+    # Some schemas mean a child's whole name (`^.*/default$`), others its last part.
+    whole = "^.*/" in json.dumps(schema.get("properties", {}).get("name", "^.*/"))
+    name = resource.name if whole else resource.name.split("/")[-1]
+    body = {**resource.body, "name": name, "type": resource.type, "apiVersion": resource.version}
+    return [f"{resource.key} ({resource.file}): {fault}" for fault in check(body, schema, file, "")]
 
 
 def resolve(schema: dict, file: dict) -> dict:

@@ -23,7 +23,8 @@ def test_two_readers_find_the_same_statements(path):
 
 
 def test_every_file_takes_part():
-    assert set(FILES) <= deployment().files
+    # uploads.bicep is deployed by a hook: test_rules.py has it.
+    assert set(FILES) - {INFRA / "uploads.bicep"} <= deployment().files
     loaded = {path for path in deployment().files if path.suffix != ".bicep"}
     kept = {path for folder, kind in [("conditions", "*.txt"), ("policies", "*.xml")] for path in (INFRA / folder).glob(kind)}
     assert kept <= loaded, "a file that no resource is made of"
