@@ -1,5 +1,5 @@
 // Event Grid's word of tenants' blobs, into the queue `blob-events`, with the topic's own identity. The subscription of the
-// drop folders calls the app, and can be made only when the app is there: hooks/postdeploy.sh.
+// drop folders calls the app: connect.bicep.
 
 param name string
 param location string

@@ -1,10 +1,9 @@
-// API Management in front of the app: the only way in. The API is what `handler openapi` says.
+// API Management in front of the app: the only way in. What it lets through is connect.bicep's to say.
 
 param name string
 param location string
 param tags object
 param publisherEmail string
-param appName string
 param insightsName string
 param workspaceId string
 param tokenIssuer string
@@ -15,9 +14,7 @@ param rateCalls int
 param rateBurst int
 
 var roles = loadJsonContent('roles.json')
-// Operations that answer with a stream. An import spells `runs_create` as `runs-create`.
-var streams = ['files-content', 'runs-create', 'runs-create-alias', 'runs-events', 'runs-submit']
-// What the policies call by {{name}}.
+// What the policies call by {{name}}; the function key is connect.bicep's.
 var namedValues = [
   { name: 'tenant-claim', value: tenantClaim }
   { name: 'openid-config-url', value: openIdConfigUrl }
@@ -26,10 +23,6 @@ var namedValues = [
   { name: 'rate-calls', value: string(rateCalls) }
   { name: 'rate-burst', value: string(rateBurst) }
 ]
-
-resource app 'Microsoft.Web/sites@2024-11-01' existing = {
-  name: appName
-}
 
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
@@ -51,52 +44,6 @@ resource values 'Microsoft.ApiManagement/service/namedValues@2024-05-01' = [for 
   parent: service
   name: item.name
   properties: { displayName: item.name, value: item.value }
-}]
-
-// The host's own key, read and stored within the deployment; it is in no output.
-resource key 'Microsoft.ApiManagement/service/namedValues@2024-05-01' = {
-  parent: service
-  name: 'function-key'
-  properties: {
-    displayName: 'function-key'
-    secret: true
-    value: listKeys('${app.id}/host/default', '2024-11-01').functionKeys.default
-  }
-}
-
-resource api 'Microsoft.ApiManagement/service/apis@2024-05-01' = {
-  parent: service
-  name: 'pooled-agents'
-  properties: {
-    displayName: 'Pooled agents'
-    path: ''
-    protocols: ['https']
-    // Paths of the document begin with /api, as the app's do.
-    serviceUrl: 'https://${app.properties.defaultHostName}'
-    format: 'openapi+json'
-    value: string(loadJsonContent('openapi.json'))
-    translateRequiredQueryParameters: 'query'
-    // Callers show a token. There are no subscription keys to lose.
-    subscriptionRequired: false
-  }
-}
-
-resource policy 'Microsoft.ApiManagement/service/apis/policies@2024-05-01' = {
-  parent: api
-  name: 'policy'
-  properties: { format: 'rawxml', value: loadTextContent('policies/api.xml') }
-  dependsOn: [
-    values
-    key
-  ]
-}
-
-resource streamPolicies 'Microsoft.ApiManagement/service/apis/operations/policies@2024-05-01' = [for operation in streams: {
-  name: '${service.name}/${api.name}/${operation}/policy'
-  properties: { format: 'rawxml', value: loadTextContent('policies/stream.xml') }
-  dependsOn: [
-    policy
-  ]
 }]
 
 resource publisher 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
@@ -122,23 +69,6 @@ resource logger 'Microsoft.ApiManagement/service/loggers@2024-05-01' = {
   ]
 }
 
-// Times and statuses; no body, no header, no address.
-resource tracing 'Microsoft.ApiManagement/service/apis/diagnostics@2024-05-01' = {
-  parent: api
-  name: 'applicationinsights'
-  properties: {
-    loggerId: logger.id
-    alwaysLog: 'allErrors'
-    httpCorrelationProtocol: 'W3C'
-    logClientIp: false
-    verbosity: 'error'
-    operationNameFormat: 'Name'
-    sampling: { samplingType: 'fixed', percentage: 100 }
-    frontend: { request: { headers: [], body: { bytes: 0 } }, response: { headers: [], body: { bytes: 0 } } }
-    backend: { request: { headers: [], body: { bytes: 0 } }, response: { headers: [], body: { bytes: 0 } } }
-  }
-}
-
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'audit'
   scope: service
@@ -148,4 +78,5 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
   }
 }
 
+output name string = service.name
 output url string = service.properties.gatewayUrl

@@ -37,7 +37,7 @@ param tenantClaim string = 'extension_tenantId'
 @minValue(1)
 param rateCalls int = 100
 
-@description('Requests that one tenant may make at once, within a second.')
+@description('Requests that one tenant may make in a burst: see policies/api.xml.')
 @minValue(1)
 param rateBurst int = 20
 
@@ -249,7 +249,6 @@ module gateway 'gateway.bicep' = {
     location: location
     tags: tags
     publisherEmail: publisherEmail
-    appName: app.outputs.name
     insightsName: monitor.outputs.insightsName
     workspaceId: monitor.outputs.workspaceId
     tokenIssuer: tokenIssuer
@@ -286,6 +285,7 @@ module alerts 'alerts.bicep' = {
 // azd keeps these, and the hooks read them.
 output AZURE_RESOURCE_GROUP string = group.name
 output SERVICE_API_NAME string = app.outputs.name
+output GATEWAY_NAME string = gateway.outputs.name
 output GATEWAY_URL string = gateway.outputs.url
 output COSMOS_ENDPOINT string = cosmos.outputs.endpoint
 output COSMOS_DATABASE string = cosmos.outputs.database

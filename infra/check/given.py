@@ -58,6 +58,11 @@ def deployment() -> Deployment:
     return Deployment(INFRA / "main.bicep", parameters())
 
 
+def connected(infra: Path = INFRA) -> Deployment:
+    """What hooks/postdeploy.sh deploys."""
+    return Deployment(infra / "connect.bicep", {"appName": "func", "gatewayName": "apim", "topicName": "evgt"})
+
+
 class Copy:
     """A copy of infra/ to put faults into."""
 

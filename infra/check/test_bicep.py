@@ -8,7 +8,7 @@ import pytest
 import schema
 from bicep import Fault, read
 from deploy import Deployment
-from given import INFRA, Copy, deployment, parameters, schemas
+from given import INFRA, Copy, connected, deployment, parameters, schemas
 
 FILES = sorted(INFRA.glob("*.bicep"))
 
@@ -23,9 +23,9 @@ def test_two_readers_find_the_same_statements(path):
 
 
 def test_every_file_takes_part():
-    # uploads.bicep is deployed by a hook: test_rules.py has it.
-    assert set(FILES) - {INFRA / "uploads.bicep"} <= deployment().files
-    loaded = {path for path in deployment().files if path.suffix != ".bicep"}
+    taken = deployment().files | connected().files
+    assert set(FILES) <= taken
+    loaded = {path for path in taken if path.suffix != ".bicep"}
     kept = {path for folder, kind in [("conditions", "*.txt"), ("policies", "*.xml")] for path in (INFRA / folder).glob(kind)}
     assert kept <= loaded, "a file that no resource is made of"
 
@@ -38,9 +38,10 @@ def test_every_file_takes_part():
 def test_each_resource_is_what_its_schema_says(changed):
     arm = schemas("arm")
     found = Deployment(INFRA / "main.bicep", parameters(**changed))
-    faults = [fault for each in found.resources if each.made for fault in schema.faults(arm, each)]
+    made = [each for each in found.resources + connected().resources if each.made]
+    faults = [fault for each in made for fault in schema.faults(arm, each)]
     assert not faults, "\n".join(faults)
-    assert len([each for each in found.resources if each.made]) > 60
+    assert len(made) > 60
 
 
 FAULTS = {
@@ -55,6 +56,8 @@ FAULTS = {
     "unknown choice": ("events.bicep", "operatorType: 'StringContains'", "operatorType: 'Contains'", "operatorType must be one of"),
     "wrong in a choice": ("events.bicep", "queueName: queue.name", "queue: queue.name", "queue is no member"),
     "unknown in an app": ("app.bicep", "keyVaultReferenceIdentity", "keyVaultIdentity", "keyVaultIdentity is no member"),
+    "a hook's": ("connect.bicep", "endpointType: 'WebHook'", "endpointType: 'Webhook'", "endpointType must be one of"),
+    "an API's": ("connect.bicep", "format: 'openapi+json'", "format: 'openapi3'", "format must be one of"),
     "unknown runtime": ("app.bicep", "name: 'custom'", "name: 'rust'", "runtime.name must be one of"),
 }
 
@@ -63,8 +66,9 @@ FAULTS = {
 def test_the_schemas_find(tmp_path, fault):
     arm = schemas("arm")
     file, old, new, told = FAULTS[fault]
-    found = Copy(tmp_path).change(file, old, new).deployment()
-    faults = "\n".join(line for each in found.resources if each.made for line in schema.faults(arm, each))
+    copy = Copy(tmp_path).change(file, old, new)
+    found = copy.deployment().resources + connected(copy.path).resources
+    faults = "\n".join(line for each in found if each.made for line in schema.faults(arm, each))
     assert told in faults
 
 
@@ -84,9 +88,9 @@ LOOSE = {
     "a parameter that is not used": ("vault.bicep", "param location string", "param location string\nparam region string = ''", "is not used"),
     "an unknown output": ("main.bicep", "vault.outputs.name", "vault.outputs.names", "there is no names"),
     "an unknown function": ("search.bicep", "guid(service.id", "newid(service.id", "newid() is not known"),
-    "a file that is not there": ("gateway.bicep", "policies/api.xml", "policies/apis.xml", "there is no policies/apis.xml"),
+    "a file that is not there": ("connect.bicep", "policies/api.xml", "policies/apis.xml", "there is no policies/apis.xml"),
     "a module that is not there": ("main.bicep", "'vault.bicep'", "'vaults.bicep'", "there is no vaults.bicep"),
-    "a name with a part too many": ("gateway.bicep", "name: 'policy'", "name: 'api/policy'", "too many or too few parts"),
+    "a name with a part too many": ("connect.bicep", "name: 'policy'", "name: 'api/policy'", "too many or too few parts"),
     "a member twice": ("search.bicep", "replicaCount: 1", "replicaCount: 1\n    replicaCount: 1", "a member twice"),
     "no Bicep": ("search.bicep", "param sku string", "parameter sku string", "no such statement"),
     "a string that does not end": ("search.bicep", "semanticSearch: 'disabled'", "semanticSearch: 'disabled", "does not end"),
@@ -98,6 +102,7 @@ def test_the_reader_finds(tmp_path, fault):
     file, old, new, told = LOOSE[fault]
     copy = Copy(tmp_path).change(file, old, new)
     with pytest.raises(Fault, match=re.escape(told)):
+        connected(copy.path)
         copy.deployment()
 
 

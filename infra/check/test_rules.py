@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from deploy import Deployment
-from given import INFRA, ROOT, TENANTS, Copy, deployment, parameters, schemas
+from given import INFRA, ROOT, TENANTS, Copy, connected, deployment, parameters, schemas
 from schema import faults, find
 
 
@@ -26,8 +26,7 @@ ORDER = [
     ("foundry/searchRoles[0]", "foundry/accountHost"), ("foundry/searchRoles[1]", "foundry/accountHost"),
     ("foundry/accountHost", "foundry/projectHost"), ("foundry/projectHost", "foundry/projectData"),
     ("storage/appAssignments[0]", "app/app"), ("storage/containers[0]", "app/app"), ("tenantWalls[0]/identity", "app/app"),
-    ("app/app", "gateway/key"), ("gateway/values[0]", "gateway/policy"), ("gateway/key", "gateway/policy"),
-    ("gateway/policy", "gateway/streamPolicies[0]"), ("events/sender", "events/subscription"), ("events/burier", "events/subscription"),
+    ("events/sender", "events/subscription"), ("events/burier", "events/subscription"),
     ("storage/queues[4]", "events/subscription"), ("gateway/publisher", "gateway/logger"),
 ]  # fmt: skip
 
@@ -35,6 +34,11 @@ ORDER = [
 @pytest.mark.parametrize("first, then", ORDER)
 def test_what_must_be_there_first_is(first, then):
     assert first in deployment().waits(then)
+
+
+@pytest.mark.parametrize("first, then", [("key", "policy"), ("api", "policy"), ("policy", "streamPolicies[0]"), ("api", "tracing")])
+def test_what_must_be_connected_first_is(first, then):
+    assert first in connected().waits(then)
 
 
 @pytest.mark.parametrize("file, old, new, first, then", [
@@ -95,7 +99,6 @@ WALLS = {
     "cosmos/documents": {"resource": {"id": "documents", "partitionKey": {"kind": "Hash", "paths": ["/tenantId"], "version": 2}, "defaultTtl": -1,
                                       "indexingPolicy": json.loads((INFRA / "documents-index.json").read_text())}},
     "app/app": {"httpsOnly": True},
-    "gateway/api": {"subscriptionRequired": False, "protocols": ["https"]},
 }  # fmt: skip
 
 
@@ -158,12 +161,13 @@ def keys_read(found: Deployment) -> set[str]:
 
 def test_no_secret_is_in_it_and_no_store_is_asked_for_its_key(tmp_path):
     assert not secrets(INFRA)
-    assert keys_read(deployment()) == {"gateway/key"}
-    assert by_key(deployment(), "gateway/key").body["properties"]["secret"] is True
-    assert "listKeys" not in json.dumps(deployment().outputs)
+    assert not keys_read(deployment())
+    assert keys_read(connected()) == {"key", "dropFolders"}
+    assert by_key(connected(), "key").body["properties"]["secret"] is True
+    assert not connected().outputs
     copy = Copy(tmp_path)
     copy.change("app.bicep", "POOL_BACKEND: 'azure'", "POOL_BACKEND: 'azure'\n    MODEL_API_KEY: listKeys(storage.id, '2025-08-01').keys[0].value")
-    assert keys_read(copy.deployment()) == {"gateway/key", "app/settings"}
+    assert keys_read(copy.deployment()) == {"app/settings"}
     copy.change("search.bicep", "param sku string", "var adminPassword = 'correct horse battery'\nparam sku string")
     assert secrets(copy.path) == ["search.bicep: Password = 'correct horse battery'"]
 
@@ -178,15 +182,18 @@ def test_the_gateway_imports_what_it_can():
         assert len(path) < 128
         named = [parameter["name"].lower() for parameter in each.get("parameters", []) if parameter["in"] in ("path", "query")]
         assert len(named) == len(set(named)), path
-    given = {each.name.split("/")[2] for each in deployment().resources if each.key.startswith("gateway/streamPolicies")}
+    given = {each.name.split("/")[2] for each in connected().resources if each.key.startswith("streamPolicies")}
     streams = {
         name for name, (_, each) in zip(names, operations)
         if any(kind in ("text/event-stream", "application/octet-stream") for answer in each["responses"].values() for kind in answer.get("content", {}))
     }  # fmt: skip
     assert given == streams | {"files-content"}
     called = set(re.findall(r"\{\{([\w-]+)\}\}", "".join(path.read_text() for path in (INFRA / "policies").glob("*.xml"))))
-    named = {each.name.split("/")[1] for each in deployment().of("Microsoft.ApiManagement/service/namedValues")}
-    assert named == called
+    values = [each for found in (deployment(), connected()) for each in found.of("Microsoft.ApiManagement/service/namedValues")]
+    assert {each.name.split("/")[1] for each in values} == called
+    api = by_key(connected(), "api").body["properties"]
+    assert (api["subscriptionRequired"], api["protocols"], api["path"]) == (False, ["https"], "")
+    assert all(path.startswith("/api/") for path in document["paths"])
 
 
 def checkov(found: Deployment, folder: Path) -> tuple[set[str], int]:
@@ -221,12 +228,8 @@ def test_checkov_finds_what_is_meant_and_nothing_else(tmp_path):
     assert {"CKV_AZURE_14", "CKV_AZURE_3", "CKV_AZURE_110"} <= more - meant, more - meant
 
 
-def test_event_grid_hears_of_the_drop_folders_once_the_app_is_there(tmp_path):
-    given = {"topicName": "evgt-pooled", "appName": "func-pooled"}
-    found = Deployment(INFRA / "uploads.bicep", given)
-    assert not [fault for each in found.resources if each.made for fault in faults(schemas("arm"), each)]
-    hook = by_key(found, "subscription").body["properties"]["destination"]["properties"]["endpointUrl"]
-    assert (ROOT / "functions" / re.search(r"functionName=Host\.Functions\.(\w+)&", hook)[1] / "function.json").exists()
-    copy = Copy(tmp_path).change("uploads.bicep", "endpointType: 'WebHook'", "endpointType: 'Webhook'")
-    wrong = Deployment(copy.path / "uploads.bicep", given)
-    assert [fault for each in wrong.resources if each.made for fault in faults(schemas("arm"), each)]
+def test_event_grid_calls_a_function_that_there_is():
+    hook = by_key(connected(), "dropFolders").body["properties"]["destination"]["properties"]["endpointUrl"]
+    function = re.search(r"functionName=Host\.Functions\.(\w+)&code=«", hook)[1]
+    binding = json.loads((ROOT / "functions" / function / "function.json").read_text())["bindings"][0]
+    assert (binding["type"], binding["source"], binding["path"].split("/")[0]) == ("blobTrigger", "EventGrid", "uploads")

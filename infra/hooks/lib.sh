@@ -24,7 +24,7 @@ need() {
 # Prints the tenants' names, a line each, if every one is legal; fails before anything is done with them.
 tenants() {
     local name names
-    names=$(jq -r 'if type == "array" then .[].id else error("it is no list") end | if type == "string" then @json else error("an id is no text") end' "$TENANTS") ||
+    names=$(jq -rn 'input | if type == "array" then .[].id else error("it is no list") end | if type == "string" then @json else error("an id is no text") end' "$TENANTS") ||
         fail "$TENANTS is not a list of tenants"
     while IFS= read -r name; do
         [[ -n $name ]] || continue

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# After `azd deploy`: connects the drop folders, writes the tenants of tenants.json into the directory, and gives each the right
+# After `azd deploy`: connects the gateway and the drop folders to the app, writes the tenants of tenants.json into the directory, and gives each the right
 # to its index. All of it may be done again; a tenant that is in the directory is left as it is.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
-need az curl jq AZURE_RESOURCE_GROUP SERVICE_API_NAME EVENT_TOPIC_NAME SEARCH_NAME COSMOS_ENDPOINT COSMOS_DATABASE
+need az curl jq AZURE_RESOURCE_GROUP SERVICE_API_NAME GATEWAY_NAME EVENT_TOPIC_NAME SEARCH_NAME COSMOS_ENDPOINT COSMOS_DATABASE
 here=$(dirname "$0")
 names=$(tenants)
 
 connect() {
-    az deployment group create --resource-group "$AZURE_RESOURCE_GROUP" --name drop-folders --template-file "$here/../uploads.bicep" \
-        --parameters "topicName=$EVENT_TOPIC_NAME" "appName=$SERVICE_API_NAME" --output none
+    az deployment group create --resource-group "$AZURE_RESOURCE_GROUP" --name connect --template-file "$here/../connect.bicep" \
+        --parameters "appName=$SERVICE_API_NAME" "gatewayName=$GATEWAY_NAME" "topicName=$EVENT_TOPIC_NAME" --output none
 }
 
 # A row of the directory, as the service reads it: member for member a TenantRecord.
@@ -34,7 +34,7 @@ write() { # NAME ROW
     esac
 }
 
-patiently 'the app, so that Event Grid can be connected to it' connect
+patiently 'the app, to be connected' connect
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
