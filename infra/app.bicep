@@ -106,11 +106,17 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
   }
 }
 
-resource passwords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = [for kind in ['ftp', 'scm']: {
+resource ftpPasswords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
   parent: app
-  name: kind
+  name: 'ftp'
   properties: { allow: false }
-}]
+}
+
+resource scmPasswords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+  parent: app
+  name: 'scm'
+  properties: { allow: false }
+}
 
 // local.settings.json.example says what each one means. Those that are not here keep their defaults.
 resource settings 'Microsoft.Web/sites/config@2024-11-01' = {

@@ -3,6 +3,7 @@
 param name string
 param location string
 param tags object
+@allowed(['basic', 'standard'])
 param sku string
 param appPrincipalId string
 param workspaceId string

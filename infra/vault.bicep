@@ -6,6 +6,7 @@ param tags object
 param appPrincipalId string
 @description('Puts the pool\'s keys in. Empty: nobody.')
 param deployerPrincipalId string
+@allowed(['User', 'Group', 'ServicePrincipal'])
 param deployerPrincipalType string
 param workspaceId string
 
