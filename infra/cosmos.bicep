@@ -97,5 +97,5 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
 }
 
 output name string = account.name
-output endpoint string = account.properties.documentEndpoint
+output endpoint string = 'https://${account.name}.documents.azure.com/'
 output database string = database.name

@@ -54,7 +54,7 @@ param gatewayAddresses array = []
 param chatModel object = { name: 'gpt-5-mini', version: '2025-08-07', sku: 'GlobalStandard', capacity: 50 }
 
 @description('The deployment that embeds, and the length of its vectors.')
-param embeddingModel object = { name: 'text-embedding-3-small', version: '1', sku: 'Standard', capacity: 50, dimensions: 1536 }
+param embeddingModel object = { name: 'text-embedding-3-small', version: '1', sku: 'GlobalStandard', capacity: 50, dimensions: 1536 }
 
 @description('AI Search: basic holds 15 indexes; standard 50.')
 @allowed(['basic', 'standard'])

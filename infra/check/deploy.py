@@ -321,6 +321,7 @@ def _resource_id(scope: Scope, kind: str, *names: str) -> str:
     return Resource("", kind, "", "/".join(names), scope.scope, "", {}, False).id
 
 
+# The functions of Bicep that infra/ calls.
 FUNCTIONS = {
     "loadJsonContent": lambda scope, name: json.loads(scope.load(name)),
     "loadTextContent": _text_content,

@@ -67,6 +67,7 @@ def test_settings_mean_what_is_deployed():
     assert settings["STORAGE_ACCOUNT_URL"] == f"https://{account}.blob.core.windows.net"
     assert settings["STORAGE_QUEUE_URL"] == f"https://{account}.queue.core.windows.net"
     assert settings["SEARCH_ENDPOINT"] == f"https://{names['Microsoft.Search/searchServices']}.search.windows.net"
+    assert settings["COSMOS_ENDPOINT"] == f"https://{names['Microsoft.DocumentDB/databaseAccounts']}.documents.azure.com/"
     vault = names["Microsoft.KeyVault/vaults"]
     assert settings["KEYVAULT_URL"] == f"https://{vault}.vault.azure.net"
     for name in ("SEAL_KEYS", "NAMING_KEY"):

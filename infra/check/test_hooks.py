@@ -71,7 +71,7 @@ class Azure:
         environment = {
             "PATH": f"{self.programs}:{os.environ['PATH']}", "FAKE": str(self.folder), "TENANTS": str(self.folder / "tenants.json"),
             "AZURE_RESOURCE_GROUP": "rg", "SERVICE_API_NAME": "func", "VAULT_NAME": "kv", "EVENT_TOPIC_NAME": "evgt", "GATEWAY_NAME": "apim", "SEARCH_NAME": "srch",
-            "COSMOS_ENDPOINT": "https://c.documents.azure.com:443/", "COSMOS_DATABASE": "pool", "TRIES": "3", **changed,
+            "COSMOS_ENDPOINT": "https://c.documents.azure.com/", "COSMOS_DATABASE": "pool", "TRIES": "3", **changed,
         }  # fmt: skip
         return subprocess.run([HOOKS / hook], env=environment, capture_output=True, text=True, timeout=60)
 
@@ -149,7 +149,7 @@ def test_tenants_are_written_as_the_service_reads_them(azure):
     assert (rows[2]["cosmos_container_prefix"], rows[2]["keyvault_name"]) == ("fabrikam", "kv-own")
     keys = [word for call in azure.calls("curl") for word in call if "partitionkey" in word]
     assert keys == [f'x-ms-documentdb-partitionkey: ["{tenant["id"]}"]' for tenant in TENANTS]
-    assert {call[-1] for call in azure.calls("curl")} == {"https://c.documents.azure.com:443/dbs/pool/colls/tenants/docs"}
+    assert {call[-1] for call in azure.calls("curl")} == {"https://c.documents.azure.com/dbs/pool/colls/tenants/docs"}
     assert "very-secret-token" not in (azure.folder / "calls").read_text()
     assert "sig%3dvery-secret-token" in (azure.folder / "header").read_text()
     scopes = {call[call.index("--assignee-object-id") + 1]: call[call.index("--scope") + 1] for call in azure.calls("az", "role")}

@@ -143,6 +143,34 @@ def test_an_open_wall_is_found(tmp_path, file, old, new):
     assert open_walls(Copy(tmp_path).change(file, old, new).deployment())
 
 
+def wildcards(found: Deployment) -> list[str]:
+    allowed = [(each.key, action) for each in found.of("Microsoft.Authorization/roleDefinitions")
+               for permission in each.body["properties"]["permissions"] for kind in permission.values() for action in kind]  # fmt: skip
+    texts = [(each.key, json.dumps(each.body)) for each in found.resources if "cors" in json.dumps(each.body).lower()]
+    return [key for key, action in allowed if "*" in action] + [key for key, text in texts if '"*"' in text]
+
+
+def test_nothing_is_allowed_by_a_star(tmp_path):
+    assert not wildcards(deployment())
+    copy = Copy(tmp_path).change("storage.bicep", "'${blobActions}/read'", "'${blobActions}/*'")
+    copy.change("app.bicep", "http20Enabled: true", "http20Enabled: true\n      cors: { allowedOrigins: ['*'] }")
+    assert wildcards(copy.deployment()) == ["storage/tenantRole", "app/app"]
+
+
+def test_a_tenants_own_workload_acts_for_it_where_it_is_asked_for():
+    found = deployment().of("Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials")
+    assert [each.name for each in found] == ["id-tenant-fabrikam/workload"]
+    assert found[0].body["properties"] == {"issuer": "https://idp.example", "subject": "job", "audiences": ["api://AzureADTokenExchange"]}
+
+
+def test_a_tenant_has_of_its_own_what_it_is_given_and_no_more():
+    made = {each.key for each in deployment().resources if each.made}
+    for name, contoso, fabrikam in [("key", True, False), ("keyUser", True, False), ("tenantVault", False, True), ("vaultKey", False, True), ("documents", False, True)]:
+        assert (f"tenantWalls[0]/{name}" in made, f"tenantWalls[2]/{name}" in made) == (contoso, fabrikam), name
+    scopes = [by_key(deployment(), f"tenantWalls[{at}]/data").body["properties"]["scope"] for at in (0, 2)]
+    assert [scope.split("/colls/")[1] for scope in scopes] == ["documents", "fabrikam-documents"]
+
+
 SECRET = re.compile(
     r"AccountKey=|SharedAccess|InstrumentationKey=|\bsig=|[?&]code=(?!\$\{listKeys)|listAccountSas|connectionStrings?\[|-----BEGIN|"
     r"(?i:password|secret|apikey|token)\w*\s*[:=]\s*'[^'$@{]{8,}'"
