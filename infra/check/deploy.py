@@ -80,7 +80,7 @@ class Module:
 
 
 class Deployment:
-    """All resources of a file and of the modules in it."""
+    """All resources of a file and of the modules in it, and its outputs; of a file of parameters, these as outputs."""
 
     def __init__(self, path: Path, parameters: dict, environment: dict | None = None):
         self.environment = environment or {}
@@ -121,6 +121,8 @@ class Scope:
                 raise Fault(f"{file.path.name}: there is no parameter {name}")
 
     def run(self) -> dict:
+        if self.file.scope == "parameters":
+            return {name: self.work(declared.value, {}) for name, declared in self.file.declared.items()}
         for name, declared in self.file.declared.items():
             self.name(name, declared.line, use=False)
         outputs = {name: self.work(declared.value, {}) for name, declared in self.file.outputs.items()}

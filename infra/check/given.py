@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bicep import read
-from deploy import Deployment, Scope
+from deploy import Deployment
 
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"
@@ -44,13 +43,7 @@ def schemas(path: str) -> Path:
 
 def parameters(infra: Path = INFRA, **changed: object) -> dict:
     """main.bicepparam, as azd would read it."""
-    file = read(infra / "main.bicepparam")
-
-    class Reading:
-        environment, files = ENVIRONMENT, set()
-
-    scope = Scope(Reading(), file, {}, "", "", set())
-    return {name: scope.work(each.value, {}) for name, each in file.declared.items()} | {"tenants": TENANTS} | changed
+    return Deployment(infra / "main.bicepparam", {}, ENVIRONMENT).outputs | {"tenants": TENANTS} | changed
 
 
 @cache

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -51,29 +52,30 @@ def test_a_wrong_order_is_found(tmp_path, file, old, new, first, then):
     assert first not in Copy(tmp_path).change(file, old, new).deployment().waits(then)
 
 
-def tags_missing(found: Deployment) -> list[str]:
-    shared = [each for each in found.resources if each.made and "tags" in each.body]
-    wrong = [each.key for each in shared if each.body["tags"].get("tenantScope") not in ("shared", "tenant")]
-    wrong += [each.key for each in shared if each.body["tags"]["tenantScope"] == "tenant" and not each.body["tags"].get("tenantId")]
-    arm = schemas("arm")
-    for each in found.resources:
-        described = find(arm, each) if each.made else None
-        if described and "tags" in described[0].get("properties", {}) and "tags" not in each.body:
-            wrong.append(each.key)
-    return wrong
-
-
 # Types that can be tagged, whose tags nobody looks for.
 UNTAGGED = {"Microsoft.CognitiveServices/accounts/deployments", "Microsoft.DocumentDB/databaseAccounts/sqlDatabases",
             "Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers"}  # fmt: skip
 
 
-def test_resources_say_whose_they_are(tmp_path):
-    def wrong(found):
-        return [key for key in tags_missing(found) if by_key(found, key).type not in UNTAGGED]
+def nobodys(found: Deployment) -> list[str]:
+    """Resources that do not say whose they are: everybody's, or whose."""
+    wrong = []
+    for each in (each for each in found.resources if each.made):
+        tags = each.body.get("tags")
+        if tags is None:
+            described, _ = find(schemas("arm"), each)
+            if "tags" in described.get("properties", {}) and each.type not in UNTAGGED:
+                wrong.append(each.key)
+        elif tags.get("tenantScope") != "shared" and not (tags.get("tenantScope") == "tenant" and tags.get("tenantId")):
+            wrong.append(each.key)
+    return wrong
 
-    assert not wrong(deployment())
-    assert wrong(Copy(tmp_path).change("foundry.bicep", "  tags: tags\n  kind: 'AIServices'", "  kind: 'AIServices'").deployment()) == ["foundry/account"]
+
+def test_resources_say_whose_they_are(tmp_path):
+    assert not nobodys(deployment())
+    copy = Copy(tmp_path).change("foundry.bicep", "  tags: tags\n  kind: 'AIServices'", "  kind: 'AIServices'")
+    copy.change("tenant.bicep", "tenantId: tenant }\n//", "tenant: tenant }\n//")
+    assert {"foundry/account", "tenantWalls[0]/identity"} <= set(nobodys(copy.deployment()))
     assert by_key(deployment(), "group").name == "rg-fas-pooled-test"
     for tenant, at in [(tenant["id"], at) for at, tenant in enumerate(TENANTS)]:
         container = by_key(deployment(), f"tenantWalls[{at}]/container")
@@ -141,6 +143,22 @@ def test_the_walls_stand():
 ])  # fmt: skip
 def test_an_open_wall_is_found(tmp_path, file, old, new):
     assert open_walls(Copy(tmp_path).change(file, old, new).deployment())
+
+
+def twice(found: Deployment) -> list:
+    """What Azure would refuse as being there already."""
+    made = [each.id.lower() for each in found.resources if each.made]
+    given = [(each.scope, each.body["properties"]["roleDefinitionId"], each.body["properties"]["principalId"])
+             for each in found.of("Microsoft.Authorization/roleAssignments")]  # fmt: skip
+    return [each for names in (made, given) for each, times in Counter(names).items() if times > 1]
+
+
+def test_nothing_is_made_twice(tmp_path):
+    assert not twice(deployment()) and not twice(connected())
+    copy = Copy(tmp_path).change("tenant.bicep", "name: 'id-tenant-${tenant}'", "name: 'id-tenant'")
+    assert twice(copy.deployment())
+    copy = Copy(tmp_path / "again").change("storage.bicep", "  roles.StorageTableDataContributor.id\n", "  roles.StorageBlobDataOwner.id\n")
+    assert twice(copy.deployment())
 
 
 def wildcards(found: Deployment) -> list[str]:
