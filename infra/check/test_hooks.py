@@ -182,9 +182,10 @@ def test_azure_yaml_runs_them(azure):
     azd = yaml.safe_load((ROOT / "azure.yaml").read_text())
     assert {name: hook["run"] for name, hook in azd["hooks"].items()} == {
         "preprovision": "infra/hooks/preprovision.sh", "postprovision": "infra/hooks/postprovision.sh",
-        "prepackage": "make stage", "postdeploy": "infra/hooks/postdeploy.sh",
+        "postdeploy": "infra/hooks/postdeploy.sh",
     }  # fmt: skip
     assert azd["infra"] == {"provider": "bicep", "path": "infra", "module": "main"}
+    assert azd["services"]["api"].pop("hooks") == {"prepackage": {"shell": "sh", "run": "make stage"}}
     assert azd["services"]["api"] == {"project": ".", "host": "function", "language": "custom", "dist": "target/app"}
     assert "handler stage target/app" in (ROOT / "Makefile").read_text()
     outputs = set(re.findall(r"^output (\w+)", (INFRA / "main.bicep").read_text(), re.M))
