@@ -162,24 +162,37 @@ class Gateway:
         self.sections, self.issuers, self.backend, self.clock = sections, issuers, backend, clock
         self.calls = {}
 
-    def answer(self, request):
-        """The answer to a request; `forwarded` is what the backend was asked, if it was."""
+    def begin(self, request):
         self.request, self.forwarded, self.response, self.variables = request, None, Response(), Variables()
         self.error = None
+
+    def answer(self, request):
+        """The answer to a request; `forwarded` is what the backend was asked, if it was."""
+        self.begin(request)
         try:
             for name in ("inbound", "backend", "outbound"):
                 self.headers = self.response.Headers if name == "outbound" else request.Headers
                 self.run(self.sections[name])
         except Returned:
             pass
-        except (PolicyError, Fault) as fault:
-            self.error = fault if isinstance(fault, PolicyError) else PolicyError("expression", "ExpressionValueEvaluationFailure")
-            try:
-                self.run(self.sections["on-error"])
-                raise Unknown("on-error answers nothing")
-            except Returned:
-                pass
+        except PolicyError as fault:
+            return self.on_error(fault)
+        except Fault:
+            return self.on_error(PolicyError("expression", "ExpressionValueEvaluationFailure"))
         return self.response
+
+    def fail(self, request, fault):
+        """The answer to a request that fails before any policy."""
+        self.begin(request)
+        return self.on_error(fault)
+
+    def on_error(self, fault):
+        self.error = fault
+        try:
+            self.run(self.sections["on-error"])
+        except Returned:
+            return self.response
+        raise Unknown("on-error answers nothing")
 
     def run(self, elements):
         for element in elements:

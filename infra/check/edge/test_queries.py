@@ -14,6 +14,8 @@ from where import INFRA, ROOT
 HERE = Path(__file__).parent
 QUERIES = {path.stem: path.read_text() for path in sorted((INFRA / "queries").glob("*.kql"))}
 CONTRACT = json.loads((INFRA / "queries/telemetry.json").read_text())
+PAGES = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")}
+TOLD = {f"{name} {at}": text for name, page in PAGES.items() for at, text in enumerate(re.findall(r"^```kusto\n(.*?)^```", page, re.M | re.S))}
 ALERTS = ("security-event", "errors", "latency", "poison", "throttling")
 SCHEMA = json.loads((HERE / "schema.json").read_text())
 TABLES = {name: f"{SCHEMA['common']}, {columns}" for name, columns in SCHEMA["tables"].items()}
@@ -31,7 +33,7 @@ def analyse(queries):
 
 @pytest.fixture(scope="module")
 def said():
-    return analyse(QUERIES)
+    return analyse(QUERIES | TOLD)
 
 
 def tables_of(text):
@@ -54,16 +56,17 @@ def unknown(text, said):
     return found
 
 
-@pytest.mark.parametrize("name", QUERIES)
+@pytest.mark.parametrize("name", [*QUERIES, *TOLD])
 def test_the_analyser_finds_no_fault(said, name):
     assert said[name]["faults"] == []
     assert said[name]["columns"] and all(kind != "unknown" for _, kind in said[name]["columns"])
 
 
-@pytest.mark.parametrize("name", QUERIES)
+@pytest.mark.parametrize("name", [*QUERIES, *TOLD])
 def test_a_query_reads_what_the_service_sends(said, name):
-    assert tables_of(QUERIES[name])
-    assert unknown(QUERIES[name], said[name]) == []
+    text = (QUERIES | TOLD)[name]
+    assert tables_of(text)
+    assert unknown(text, said[name]) == []
 
 
 SEEDED = {

@@ -88,6 +88,16 @@ def test_a_seeded_fault_is_seen(seed, tmp_path):
         assert faults(text) != []
 
 
+def test_pins_are_renewed_wherever_there_are_pins():
+    said = tool("zizmor", "--offline", "--persona", "pedantic", ROOT / ".github/dependabot.yml")
+    assert said.returncode == 0, said.stdout + said.stderr
+    updates = {(update["package-ecosystem"], update["directory"]) for update in yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["updates"]}
+    here = "/infra/check/edge"
+    assert updates == {("github-actions", "/"), ("cargo", "/"), ("docker", "/"), ("pip", here), ("npm", here)}
+    for _, folder in updates:
+        assert (ROOT / folder.lstrip("/")).is_dir()
+
+
 def test_make_targets_that_are_named_exist():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
     named = {name for text in FILES.values() for name in re.findall(r"\bmake ([a-z]+)", text)}
