@@ -63,7 +63,7 @@ def tokens(text: str, where: str) -> list[tuple[str, object, int]]:
         if kind == "multi":
             body = match.group()[3:-3]
             found.append(("string", [body.removeprefix("\n")], line))
-        elif kind not in ("space",):
+        elif kind != "space":
             found.append((kind, match.group(), line))
         line += match.group().count("\n")
         at = match.end()
@@ -95,6 +95,7 @@ def _string(text: str, at: int, where: str) -> tuple[list, int]:
                 end += 1
             reader = Reader(tokens(text[at + 2 : end - 1], where), where)
             inner = reader.expression()
+            reader.need("\n")
             parts += [plain, inner] if plain else [inner]
             plain, at = "", end
         else:
@@ -235,6 +236,7 @@ class Reader:
             key = ("string", self.kind("string")) if self.found[self.at][0] == "string" else ("string", [self.kind("name")])
             self.need(":")
             members.append((key, self.expression()))
+            self.apart("}")
 
     def array(self) -> tuple:
         self.lines()
@@ -262,6 +264,12 @@ class Reader:
             if self.take("]"):
                 return ("array", items)
             items.append(self.expression())
+            self.apart("]")
+
+    def apart(self, end: str):
+        """Members and items have a line each, or a comma between."""
+        if self.peek() not in ("\n", ",", end):
+            self.need(",")
 
     def conditional(self) -> tuple:
         if self.take("if"):
@@ -282,7 +290,7 @@ def read(path: Path) -> File:
     decorators: dict = {}
     while True:
         reader.lines()
-        if reader.peek() == "end" or reader.found[reader.at][0] == "end":
+        if reader.found[reader.at][0] == "end":
             return file
         line = reader.line()
         if reader.take("@"):

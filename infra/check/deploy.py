@@ -180,8 +180,27 @@ class Scope:
                 raise Fault(f"{where} breaks a rule: {value!r}")
         return value
 
+    def late(self, tree: object) -> bool:
+        """Whether it is known only when something of this file has been deployed."""
+        if not isinstance(tree, (tuple, list)):
+            return False
+        if tree[:1] == ("call",) and tree[1] == "listKeys":
+            return True
+        if tree[:1] == ("name",) and (named := self.file.declared.get(tree[1])) and named.kind == "var":
+            return self.late(named.value)
+        if tree[:1] == ("member",) and tree[1][0] == "name" and tree[2] in [("string", [each]) for each in ("properties", "identity", "outputs")]:
+            named = self.file.declared.get(tree[1][1])
+            return named is not None and named.kind in ("resource", "module")
+        return any(self.late(each) for each in tree)
+
     def make(self, declared: Declared, tree: tuple, names: dict, suffix: str) -> object:
         made = True
+        needed_at_once = [declared.value[3]] if declared.value[0] == "for" else []
+        needed_at_once += [tree[1]] if tree[0] == "when" else []
+        members = dict((key[1][0], value) for key, value in (tree[2] if tree[0] == "when" else tree)[1])
+        needed_at_once += [members[name] for name in ("name", "scope", "parent") if name in members]
+        if any(self.late(each) for each in needed_at_once):
+            raise Fault(f"{self.file.path.name}:{declared.line}: {declared.name} is named after what is known only later")
         if tree[0] == "when":
             made, tree = self.work(tree[1], names), tree[2]
         # A resource that is not made is named all the same, for others speak of its id.

@@ -93,6 +93,11 @@ LOOSE = {
     "a name with a part too many": ("connect.bicep", "name: 'policy'", "name: 'api/policy'", "too many or too few parts"),
     "a member twice": ("search.bicep", "replicaCount: 1", "replicaCount: 1\n    replicaCount: 1", "a member twice"),
     "no Bicep": ("search.bicep", "param sku string", "parameter sku string", "no such statement"),
+    "a name that is known too late": ("foundry.bicep", "guid(cosmos.id, project.id, roles", "guid(cosmos.id, project.identity.principalId, roles", "known only later"),
+    "a condition that is known too late": ("events.bicep", "eventSubscriptions@2025-02-15' = {", "eventSubscriptions@2025-02-15' = if (!empty(topic.identity.principalId)) {", "known only later"),
+    "a module's name that is known too late": ("main.bicep", "name: 'search'", "name: vault.outputs.name", "known only later"),
+    "members that nothing keeps apart": ("search.bicep", "sku: { name: sku }", "sku: { name: sku size: sku }", "',' is expected"),
+    "two names in a string": ("search.bicep", "https://${service.name}", "https://${service.name sku}", "is expected"),
     "a string that does not end": ("search.bicep", "semanticSearch: 'disabled'", "semanticSearch: 'disabled", "does not end"),
 }
 
