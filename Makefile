@@ -1,7 +1,7 @@
 # The commands of the README. `make` alone lists them.
 CARGO ?= cargo
 
-.PHONY: help dev test servers check stage bench functions deny edge sbom
+.PHONY: help dev test servers check stage bench functions deny edge sbom infra
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,8 +29,9 @@ bench: ## Measure, as ratios against a floor in the same run
 	$(CARGO) bench --locked -p local --bench local -- 1000 1000 5
 	$(CARGO) bench --locked -p azure --bench storage
 
-functions: ## Write functions/*/function.json from the table
+functions: ## Write functions/*/function.json and infra/openapi.json from the table
 	$(CARGO) run --locked -p handler -- functions functions
+	$(CARGO) run --locked -p handler -- openapi >infra/openapi.json
 
 # A snapshot of the RustSec database, where there is one, as cargo-deny would have cloned it.
 TESTDATA ?= ../shared/testdata
@@ -47,6 +48,21 @@ $(ADVISORIES)/.git/FETCH_HEAD: $(SNAPSHOT)
 	tar -xzf $(SNAPSHOT) -C $(ADVISORIES)
 	cd $(ADVISORIES) && git init -q && git add -A && \
 		git -c user.name=snapshot -c user.email=snapshot@localhost commit -q -m snapshot && touch .git/FETCH_HEAD
+
+INFRA := target/infra
+
+infra: $(INFRA)/ready ## Check what is deployed: Bicep against Azure's schemas, roles, conditions, settings, hooks
+	CHECKOV=$(CURDIR)/$(INFRA)/checkov/bin/checkov PATH=$(CURDIR)/$(INFRA)/venv/bin:$$PATH \
+		$(INFRA)/venv/bin/python -B -m pytest -q -p no:cacheprovider infra/check --ignore=infra/check/edge
+
+# Checkov wants older packages than the tests do.
+$(INFRA)/ready: infra/check/requirements.txt infra/check/checkov.txt
+	mkdir -p $(INFRA)
+	python3 -m venv --clear $(INFRA)/venv
+	$(INFRA)/venv/bin/pip install -q --disable-pip-version-check -r infra/check/requirements.txt
+	python3 -m venv --clear $(INFRA)/checkov
+	$(INFRA)/checkov/bin/pip install -q --disable-pip-version-check -r infra/check/checkov.txt
+	touch $@
 
 EDGE := target/edge
 
