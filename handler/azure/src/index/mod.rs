@@ -15,6 +15,8 @@ mod batch;
 mod document;
 mod filter;
 mod schema;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use schema::IndexSettings;
