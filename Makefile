@@ -9,11 +9,14 @@ help: ## List the commands
 dev: ## Run the whole service on this machine
 	$(CARGO) run --locked -p handler -- dev
 
-test: ## Run every test
-	$(CARGO) test --workspace --locked --no-fail-fast
+test: servers ## Run every test, on both backends, and every check of the deployment
+	$(CARGO) test --workspace --locked --no-run
+	tests/loopback $(CARGO) test --workspace --locked --offline --no-fail-fast
+	TESTS_BACKEND=azure tests/loopback $(CARGO) test --workspace --locked --offline --test it
+	$(MAKE) infra edge
 
-servers: ## Install the servers that tests start (they do it by themselves, too)
-	$(CARGO) test --locked -p doubles --test install
+servers: ## Install the servers that tests start: Azurite, an OpenID provider, Microsoft's SDKs
+	$(CARGO) test --workspace --locked --test install
 
 check: ## Formatting and lints
 	$(CARGO) fmt --all --check

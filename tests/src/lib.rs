@@ -9,6 +9,7 @@
 )]
 
 mod answer;
+pub mod azure;
 pub mod canary;
 mod client;
 mod dev;
