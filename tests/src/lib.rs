@@ -14,6 +14,7 @@ mod client;
 mod dev;
 mod log;
 mod oidc;
+pub mod proof;
 mod servers;
 mod sse;
 mod testdata;

@@ -80,4 +80,26 @@ mod tests {
             assert!(event(subject, url).is_err(), "{subject} {url}");
         }
     }
+
+    /// Whatever byte of an event is changed, it is refused, or of the blob that it was of.
+    #[test]
+    fn an_altered_event_is_of_no_other_blob() {
+        let event = json!({"eventType": "Microsoft.Storage.BlobCreated", "data": {"url": "https://acct.blob.core.windows.net/contoso/files/file_1"},
+            "subject": "/blobServices/default/containers/contoso/blobs/files/file_1", "topic": "/subscriptions/x"});
+        let good = event.to_string();
+        let own = read(&good, Some("acct.blob.core.windows.net"));
+        assert!(own.is_ok());
+        let mut refused = 0;
+        for at in 0..good.len() {
+            for byte in 0..128 {
+                let mut altered = good.clone().into_bytes();
+                altered[at] = byte;
+                let altered = String::from_utf8(altered).unwrap();
+                let event = read(&altered, Some("acct.blob.core.windows.net"));
+                assert!(event.is_err() || event == own, "{altered}");
+                refused += usize::from(event.is_err());
+            }
+        }
+        assert!(refused > 20_000, "{refused}");
+    }
 }

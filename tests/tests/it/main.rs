@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod absent;
+mod cancel;
 mod contract;
 mod corpus;
 mod crash;
@@ -15,6 +16,7 @@ mod oidc;
 mod paging;
 mod runs;
 mod security;
+mod spellings;
 mod swap;
 mod table;
 mod texts;

@@ -12,11 +12,11 @@ use tokio::{
     net::TcpStream,
 };
 
-const TRIGGERS: [&str; 6] =
+pub(crate) const TRIGGERS: [&str; 6] =
     ["ingest_blob", "ingest_event", "ingest_document", "runs_step", "runs_sweep", "sessions_cleanup"];
 
 /// A request as it is written here: no client tidies its path.
-async fn raw(address: &str, path: &str, headers: &str) -> String {
+pub(crate) async fn raw(address: &str, path: &str, headers: &str) -> String {
     let body = r#"{"Data":{"message":"x"},"Metadata":{}}"#;
     let request = format!(
         "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n{body}",
@@ -29,7 +29,7 @@ async fn raw(address: &str, path: &str, headers: &str) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-fn status(answer: &str) -> &str {
+pub(crate) fn status(answer: &str) -> &str {
     answer.split_whitespace().nth(1).unwrap_or(answer)
 }
 
