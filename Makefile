@@ -1,7 +1,7 @@
 # The commands of the README. `make` alone lists them.
 CARGO ?= cargo
 
-.PHONY: help dev test servers check stage bench functions deny edge sbom infra
+.PHONY: help dev test servers check stage bench functions deny edge sbom infra prove nightly sabotage mutants fuzz
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -83,3 +83,22 @@ $(EDGE)/ready: infra/check/edge/requirements.txt infra/check/edge/package-lock.j
 	cp infra/check/edge/package.json infra/check/edge/package-lock.json $(EDGE)
 	npm ci --prefix $(EDGE) --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
+
+prove: ## Print the figures of the proof of isolation, with counts and seeds
+	CARGO="$(CARGO)" tests/prove.sh
+
+nightly: ## The same, at length, and the fuzzers
+	PROVE_TIMES=34 $(MAKE) prove
+	$(MAKE) fuzz FUZZ_SECONDS=600
+
+sabotage: ## Take the guards away one by one: a test falls for each
+	tests/sabotage.sh
+
+mutants: ## Mutate what decides who gets in (installs cargo-mutants if it is missing)
+	@command -v cargo-mutants >/dev/null || $(CARGO) install --locked cargo-mutants
+	$(CARGO) mutants --package pool --output target
+
+FUZZ_SECONDS ?= 60
+fuzz: ## Fuzz each target for FUZZ_SECONDS (installs cargo-fuzz if it is missing)
+	@command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
+	CARGO="$(CARGO)" FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz/run.sh

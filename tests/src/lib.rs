@@ -15,6 +15,7 @@ mod client;
 mod dev;
 mod log;
 mod oidc;
+pub mod proof;
 mod sse;
 mod testdata;
 pub mod tokens;
