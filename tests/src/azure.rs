@@ -1,6 +1,6 @@
 //! What stands in for Azure on this machine: Azurite, the Cosmos DB driver's emulator, and doubles of the rest.
 
-use ::azure::{Cosmos, CosmosDirectory};
+use ::azure::{AzureHostQueues, AzureQueue, Cosmos, CosmosDirectory, Encoding, transport_trusting};
 use doubles::{Asked, Audit, Ca, Identity, cosmos, search::Search, storage::Azurite};
 use pool::{TenantRecord, ports::Directory};
 use std::{
@@ -62,11 +62,7 @@ impl Stack {
 
     /// Writes tenants with identities of their own, as an operator does.
     async fn seed(&self) {
-        let identity = self.identity.clone();
-        let maker: ::azure::Maker = Arc::new(move |id| Ok(identity.credential(id)));
-        let url = self.cosmos.url().parse().expect("a URL");
-        let cosmos = Arc::new(Cosmos::new(url, "pool", Some(APP.to_owned()), maker));
-        let directory = CosmosDirectory::new(cosmos);
+        let directory = self.directory();
         for (id, name, identity) in OWN {
             let managed_identity_client_id = Some(identity.to_owned());
             let record = TenantRecord { managed_identity_client_id, ..TenantRecord::new(id, name) };
@@ -87,6 +83,33 @@ impl Stack {
         ];
         let all = settings.into_iter().chain(self.identity.environment());
         all.map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// The directory, as an operator has it.
+    pub fn directory(&self) -> Arc<dyn Directory> {
+        let identity = self.identity.clone();
+        let maker: ::azure::Maker = Arc::new(move |id| Ok(identity.credential(id)));
+        let url = self.cosmos.url().parse().expect("a URL");
+        Arc::new(CosmosDirectory::new(Arc::new(Cosmos::new(url, "pool", Some(APP.to_owned()), maker))))
+    }
+
+    /// The queues, as the host has them.
+    pub fn queues(&self) -> AzureHostQueues {
+        let queues =
+            AzureQueue::new(&self.azurite.queue_url(), self.identity.credential(Some(APP)), self.client());
+        AzureHostQueues::new(queues.expect("queues"), Encoding::Base64)
+    }
+
+    /// The URL of a blob, and a token of the app's for it.
+    pub fn blob(&self, path: &str) -> (String, String) {
+        let url = format!("{}/{path}", self.azurite.blob_url().trim_end_matches('/'));
+        (url, self.identity.mint(APP, "https://storage.azure.com"))
+    }
+
+    /// A client that trusts the stack.
+    pub fn client(&self) -> reqwest::Client {
+        let root = reqwest::Certificate::from_pem(self.ca.pem().as_bytes()).expect("a certificate");
+        transport_trusting([root]).expect("a client")
     }
 
     /// Everything that was asked of the doubles.

@@ -72,8 +72,12 @@ impl Dev {
         command.args(["-c", KEEPER, "keeper"]).arg(forget).arg(binary()).args(["dev", "--state"]);
         command.arg(&options.state).args(["--port", "0", "--strict", "--verbose"]).args(&options.arguments);
         command.current_dir(crate::repository()).envs(options.settings);
+        let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build();
+        let mut http = http.expect("a client");
         if azure::chosen() {
-            command.envs(Stack::of(&options.state).await.environment());
+            let stack = Stack::of(&options.state).await;
+            command.envs(stack.environment());
+            http = stack.client();
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut keeper = command.spawn().expect("sh");
@@ -89,7 +93,6 @@ impl Dev {
         let base =
             ready.split_whitespace().find(|word| word.starts_with("http://")).expect("a URL").to_owned();
         let pid = pid.expect("an id");
-        let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
         Self {
             keeper,
             pid,

@@ -17,6 +17,7 @@ mod log;
 mod oidc;
 pub mod proof;
 mod sse;
+mod storage;
 mod testdata;
 pub mod tokens;
 mod wait;

@@ -2,8 +2,7 @@
 
 use crate::world::settled;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use local::{Local, OsEntropy};
-use pool::ports::SystemClock;
+use local::{Keys, OsEntropy};
 use serde_json::{Value, json};
 use std::{fs, path::Path, sync::Arc, time::Duration};
 use tests::{Dev, Options, alone, eventually, repository, run, tokens};
@@ -167,7 +166,7 @@ fn timers_can_be_set_off_by_hand_and_a_forged_job_fails() {
 }
 
 /// A `dev` whose queues try again at once.
-async fn impatient(state: &Path) -> (Arc<Dev>, Local) {
+async fn impatient(state: &Path) -> Arc<Dev> {
     let root = state.join("root");
     fs::create_dir_all(&root).unwrap();
     let mut host: Value =
@@ -180,21 +179,14 @@ async fn impatient(state: &Path) -> (Arc<Dev>, Local) {
         fs::write(folder.join("function.json"), handler::manifest::text(function)).unwrap();
     }
     let arguments = vec!["--root".into(), root.display().to_string()];
-    let dev = Arc::new(Dev::start(Options { arguments, ..Options::on(state) }).await);
-    let local =
-        Local::open(state, local::Options::default(), Arc::new(SystemClock), Arc::new(OsEntropy)).unwrap();
-    (dev, local)
-}
-
-async fn push(local: &Local, queue: &str, body: &str) {
-    local.queue.push_raw(queue, body.as_bytes().to_vec(), Duration::ZERO).await.unwrap();
+    Arc::new(Dev::start(Options { arguments, ..Options::on(state) }).await)
 }
 
 #[test]
 fn a_job_that_nobody_sealed_and_an_event_that_disagrees_with_itself_are_poison() {
     alone(async {
         let state = tempfile::tempdir().unwrap();
-        let (dev, local) = impatient(state.path()).await;
+        let dev = impatient(state.path()).await;
         let alice = dev.as_user("contoso", "alice");
         let file = alice.upload("a.txt", "text/plain", alice.mark("kept words").into_bytes()).await.id();
         let before = settled(&alice, &file).await;
@@ -208,42 +200,42 @@ fn a_job_that_nobody_sealed_and_an_event_that_disagrees_with_itself_are_poison()
             "\"\"",
             "k1..",
             "\u{feff}",
-            &unsealed(&local, "contoso", &file),
-            &unsealed(&local, "fabrikam", &file),
+            &unsealed(state.path(), "contoso", &file),
+            &unsealed(state.path(), "fabrikam", &file),
         ];
         for text in forged {
-            push(&local, "ingest", text).await;
-            push(&local, "runs", &text.replace("ingest", "drive_run")).await;
+            dev.push("ingest", text).await;
+            dev.push("runs", &text.replace("ingest", "drive_run")).await;
         }
         eventually("poison", async || {
             (poisoned("ingest") + poisoned("runs") == 2 * forged.len()).then_some(())
         })
         .await;
-        let host = before_host(&alice).await;
+        let account = before_account(&dev, &alice).await;
         let event = |subject: &str, url: &str, kind: &str| {
             json!({"eventType": format!("Microsoft.Storage.{kind}"), "data": {"url": url},
                 "subject": format!("/blobServices/default/containers/{subject}")})
         };
         let own = format!("contoso/blobs/files/{file}");
         for event in [
-            event(&own, &format!("http://{host}/fabrikam/files/{file}"), "BlobDeleted"),
+            event(&own, &format!("{account}/fabrikam/files/{file}"), "BlobDeleted"),
             event(&own, &format!("https://evil.example/contoso/files/{file}"), "BlobDeleted"),
-            event(&own, &format!("http://{host}/contoso/files/{file}?sig=x"), "BlobDeleted"),
+            event(&own, &format!("{account}/contoso/files/{file}?sig=x"), "BlobDeleted"),
             event(
                 &format!("fabrikam/blobs/files/{file}"),
-                &format!("http://{host}/fabrikam/files/{file}"),
+                &format!("{account}/fabrikam/files/{file}"),
                 "BlobDeleted",
             ),
             event(
                 &format!("nobody/blobs/files/{file}"),
-                &format!("http://{host}/nobody/files/{file}"),
+                &format!("{account}/nobody/files/{file}"),
                 "BlobCreated",
             ),
             // It says that the blob went; the blob is there.
-            event(&own, &format!("http://{host}/contoso/files/{file}"), "BlobDeleted"),
+            event(&own, &format!("{account}/contoso/files/{file}"), "BlobDeleted"),
             json!("not an event"),
         ] {
-            push(&local, "blob-events", &event.to_string()).await;
+            dev.push("blob-events", &event.to_string()).await;
         }
         let handled =
             || dev.log().lines().iter().filter(|line| line.contains("ingest_event succeeded")).count();
@@ -267,16 +259,17 @@ fn a_job_that_nobody_sealed_and_an_event_that_disagrees_with_itself_are_poison()
 }
 
 /// A job in good form, with the name of the key in use and a seal that is none.
-fn unsealed(local: &Local, tenant: &str, target: &str) -> String {
+fn unsealed(state: &Path, tenant: &str, target: &str) -> String {
+    let keys = Keys::open(&state.join("keys.json"), &OsEntropy).unwrap();
     let now = tokens::now();
     let envelope = json!({"v": 1, "tenant": tenant, "operation": "ingest", "target": target,
         "issued_at": now, "expires_at": now + 3600});
     let text = |bytes: &[u8]| BASE64.encode(bytes);
-    format!("{}.{}.{}", local.keys.seal().0, text(envelope.to_string().as_bytes()), text(&[0; 32]))
+    format!("{}.{}.{}", keys.seal().0, text(envelope.to_string().as_bytes()), text(&[0; 32]))
 }
 
-/// The authority of upload links, which is that of the storage whose events are believed.
-async fn before_host(user: &tests::Caller) -> String {
+/// Where blobs are, as events that are believed spell it.
+async fn before_account(dev: &Dev, user: &tests::Caller) -> String {
     let wish = user.post_json("files", json!({"filename": "b.txt"})).await.ok();
-    wish["upload"]["url"].as_str().unwrap().split('/').nth(2).unwrap().to_owned()
+    dev.account(&wish["upload"]).await
 }
