@@ -4,13 +4,12 @@
 use crate::{
     AzureQueue, Patience,
     blobs::{absent, base},
-    error::{chain, port, status},
+    error::{chain, code, port, status},
     queue::seconds,
     transport,
 };
 use azure_core::{
     credentials::TokenCredential,
-    error::ErrorKind,
     http::{StatusCode, headers::HeaderName},
     time::OffsetDateTime,
 };
@@ -163,11 +162,8 @@ fn read(message: ReceivedMessage, body: Vec<u8>) -> PortResult<HostMessage> {
 }
 
 fn stale(error: azure_core::Error) -> PortError {
-    let ErrorKind::HttpResponse { error_code: Some(code), .. } = error.kind() else { return port(error) };
-    match code.as_str() {
-        "MessageNotFound" | "PopReceiptMismatch" | "QueueNotFound" | "InvalidQueryParameterValue" => {
-            PortError::Conflict
-        }
+    match code(&error) {
+        Some("MessageNotFound" | "PopReceiptMismatch" | "QueueNotFound") => PortError::Conflict,
         _ => port(error),
     }
 }

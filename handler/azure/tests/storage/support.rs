@@ -24,7 +24,7 @@ use tokio::sync::OnceCell;
 
 /// For tests of failure: all of it in a few seconds.
 pub(crate) const IMPATIENT: Patience =
-    Patience { tries: 4, each: Duration::from_secs(1), total: Duration::from_secs(4) };
+    Patience { tries: 4, each: Duration::from_secs(1), total: Duration::from_secs(4), pace: 1 << 20 };
 
 pub(crate) struct World {
     pub(crate) ca: Ca,
