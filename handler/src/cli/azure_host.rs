@@ -7,10 +7,10 @@ use pool::ports::PortError;
 use std::time::Duration;
 
 /// The queues.
-pub(super) struct Queues(pub(super) AzureHostQueues);
+pub struct Queues(pub AzureHostQueues);
 
 /// The containers.
-pub(super) struct Blobs(pub(super) AzureHostBlobs);
+pub struct Blobs(pub AzureHostBlobs);
 
 type Stored<T> = Result<T, StorageError>;
 
