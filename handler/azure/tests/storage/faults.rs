@@ -114,6 +114,10 @@ async fn one(world: &World, op: Op, fault: Fault, times: usize) {
     }
     let healing = !matches!(fault, Fault::Noise | Fault::Slow | Fault::Status(_, Some((_, "86400"))));
     let streamed = op == Op::Get && fault == Fault::Truncated;
+    if fault == Fault::Status(429, Some(("retry-after", "86400"))) {
+        assert!(matches!(end, Err(PortError::Exhausted { .. })), "{what}: {end:?}");
+        assert!(tries <= 2, "{what}: whoever is told to wait a day does not ask {tries} times");
+    }
     let hard = !matches!(fault, Fault::Noise | Fault::Slow | Fault::Truncated);
     assert!(!(hard && times > 1 && end.is_ok()), "{what}: done in spite of it");
     if times == 1 && healing && !streamed {
