@@ -138,13 +138,10 @@ impl Upload {
             let sent = blob.stage_block(&id, bytes.len() as u64, bytes.into(), None);
             patience.port(sent).await.map(drop)
         };
-        match SPARE.try_acquire() {
-            Ok(spare) if self.ahead.len() < AHEAD => {
-                self.ahead.spawn(send.inspect(move |_| drop(spare)));
-                Ok(())
-            }
-            _ => send.await,
-        }
+        let spare = if self.ahead.len() < AHEAD { SPARE.try_acquire().ok() } else { None };
+        let Some(spare) = spare else { return send.await };
+        self.ahead.spawn(send.inspect(move |_| drop(spare)));
+        Ok(())
     }
 
     /// Until this is done, the old blob is what others see; the blocks of an upload that ends before are dropped by the
