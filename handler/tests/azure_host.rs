@@ -1,5 +1,4 @@
 //! The local host's queues and containers on Azure Storage: the law of `devhost`'s seams, against Azurite.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use async_trait::async_trait;
 use azure::{AzureHostBlobs, AzureHostQueues, AzureQueue, Encoding};
