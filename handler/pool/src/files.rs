@@ -245,10 +245,19 @@ impl Files<'_> {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Stale`], or a backend's failure.
     pub async fn delete(&self, id: &str, if_match: Option<&Etag>) -> Result<(), Error> {
-        let Versioned { value: mut file, etag } = self.0.matching(self.stored(id).await?, if_match)?;
-        file.gone = true;
-        let promise = self.0.renewed(Promise::Ingest, id, 60).await?;
-        self.0.store().commit_if(if_match, vec![store::replace(&file, &etag)?, promise]).await?;
+        for left in (0..TRIES).rev() {
+            let Versioned { value: mut file, etag } = self.0.matching(self.stored(id).await?, if_match)?;
+            file.gone = true;
+            let promise = self.0.renewed(Promise::Ingest, id, 60).await?;
+            match self.0.store().commit_if(if_match, vec![store::replace(&file, &etag)?, promise]).await {
+                // It is being read: the reader wrote how far it is.
+                Err(Error::Conflict(_)) if if_match.is_none() && left > 0 => {}
+                done => {
+                    done?;
+                    break;
+                }
+            }
+        }
         if let Err(fault) = self.erase(id).await {
             tracing::warn!(tenant = %self.0.tenant(), file = id, %fault, "the sweep will end the removal");
         }
