@@ -1,7 +1,7 @@
 # The commands of the README. `make` alone lists them.
 CARGO ?= cargo
 
-.PHONY: help dev test check stage bench functions deny edge sbom
+.PHONY: help dev test check stage bench functions deny
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,7 @@ $(ADVISORIES)/.git/FETCH_HEAD: $(SNAPSHOT)
 	cd $(ADVISORIES) && git init -q && git add -A && \
 		git -c user.name=snapshot -c user.email=snapshot@localhost commit -q -m snapshot && touch .git/FETCH_HEAD
 
+.PHONY: edge sbom
 EDGE := target/edge
 
 edge: $(EDGE)/ready ## Check the edge: gateway, queries, workflows, container, supply chain, links
