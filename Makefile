@@ -1,7 +1,7 @@
 # The commands of the README. `make` alone lists them.
 CARGO ?= cargo
 
-.PHONY: help dev test servers check stage bench functions deny edge sbom infra
+.PHONY: help dev test servers check stage bench functions deny
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,7 @@ $(ADVISORIES)/.git/FETCH_HEAD: $(SNAPSHOT)
 	cd $(ADVISORIES) && git init -q && git add -A && \
 		git -c user.name=snapshot -c user.email=snapshot@localhost commit -q -m snapshot && touch .git/FETCH_HEAD
 
+.PHONY: infra
 INFRA := target/infra
 
 infra: $(INFRA)/ready ## Check what is deployed: Bicep against Azure's schemas, roles, conditions, settings, hooks
@@ -64,6 +65,7 @@ $(INFRA)/ready: infra/check/requirements.txt infra/check/checkov.txt
 	$(INFRA)/checkov/bin/pip install -q --disable-pip-version-check -r infra/check/checkov.txt
 	touch $@
 
+.PHONY: edge sbom
 EDGE := target/edge
 
 edge: $(EDGE)/ready ## Check the edge: gateway, queries, workflows, container, supply chain, links
