@@ -102,6 +102,8 @@ pub struct Config {
     pub grants: Grants,
     /// The model's endpoint.
     pub model: Option<ModelConfig>,
+    /// The model of agents that name none.
+    pub model_name: String,
     /// The length of vectors.
     pub dimensions: usize,
     /// Origins that browsers may call from.
@@ -223,6 +225,7 @@ impl Config {
             issuers,
             grants: grants.map_err(|_| Vec::new())?,
             model,
+            model_name: text("MODEL_NAME"),
             dimensions,
             cors,
             log: text("LOG_LEVEL"),

@@ -1,6 +1,7 @@
 //! `handler dev`, as a child of the test.
 
 use crate::{
+    azure::{self, Stack},
     client::Caller,
     log::Log,
     tokens::{self, Signer},
@@ -71,6 +72,9 @@ impl Dev {
         command.args(["-c", KEEPER, "keeper"]).arg(forget).arg(binary()).args(["dev", "--state"]);
         command.arg(&options.state).args(["--port", "0", "--strict", "--verbose"]).args(&options.arguments);
         command.current_dir(crate::repository()).envs(options.settings);
+        if azure::chosen() {
+            command.envs(Stack::of(&options.state).await.environment());
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut keeper = command.spawn().expect("sh");
         let log = Log::default();

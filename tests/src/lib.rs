@@ -9,11 +9,13 @@
 )]
 
 mod answer;
+pub mod azure;
 pub mod canary;
 mod client;
 mod dev;
 mod log;
 mod oidc;
+pub mod proof;
 mod sse;
 mod testdata;
 pub mod tokens;

@@ -4,11 +4,11 @@ use super::{Backend, Fault, entropy, extractor, models};
 use crate::config::{AzureConfig, Config};
 use azure::{
     AzureBlobs, AzureHostBlobs, AzureHostQueues, AzureIndex, AzureLinks, AzureQueue, BlobAccount, Cosmos,
-    CosmosDirectory, CosmosRecords, Encoding, Identities, IndexSettings, Maker, Tenants,
+    CosmosDirectory, CosmosRecords, Encoding, FoundryModel, Identities, IndexSettings, Maker, Tenants,
 };
 use pool::{
     SealKeys,
-    ports::{Directory, Ports, SystemClock},
+    ports::{Directory, Model, Ports, SystemClock},
 };
 use std::sync::Arc;
 
@@ -69,6 +69,17 @@ pub(super) fn open(config: &Config, azure: &AzureConfig) -> Result<Backend, Faul
     let keys =
         SealKeys::new(current, keys.clone(), azure.naming).ok_or("SEAL_KEYS has no key to seal with")?;
     let (model, embedder) = models(config)?;
+    let model: Arc<dyn Model> = match &azure.foundry {
+        None => model,
+        Some(project) => Arc::new(FoundryModel::new(
+            services.client.clone(),
+            services.identities.clone(),
+            project.clone(),
+            entropy(),
+            azure.naming,
+            config.model_name.clone(),
+        )),
+    };
     let settings = IndexSettings {
         endpoint: azure.search.clone(),
         index: azure.index.clone(),

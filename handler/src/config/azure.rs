@@ -68,6 +68,11 @@ pub(super) fn read(
     let vault = url("KEYVAULT_URL", "https://vault.vault.azure.net", false);
     let project = "https://account.services.ai.azure.com/api/projects/project";
     let foundry = url("FOUNDRY_ENDPOINT", project, false);
+    if foundry.is_some() && text("MODEL_NAME").is_empty() {
+        faults.push(
+            "MODEL_NAME is needed beside FOUNDRY_ENDPOINT: the deployment of agents that name none".into(),
+        );
+    }
     let who = match text("AZURE_CREDENTIAL").as_str() {
         "managed_identity" => Some(Who::ManagedIdentity),
         "workload_identity" => Some(Who::WorkloadIdentity),
