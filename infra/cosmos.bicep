@@ -54,7 +54,8 @@ resource directory 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/container
   parent: database
   name: 'tenants'
   properties: {
-    resource: { id: 'tenants', partitionKey: { kind: 'Hash', paths: ['/id'], version: 2 } }
+    // All tenants are in one partition: a tenant and its claim on a blob container are one transaction.
+    resource: { id: 'tenants', partitionKey: { kind: 'Hash', paths: ['/kind'], version: 2 } }
   }
 }
 

@@ -233,6 +233,7 @@ module app 'app.bicep' = {
     embeddingModel: embeddingModel.name
     embeddingDimensions: string(embeddingModel.dimensions)
     tokenIssuer: tokenIssuer
+    openIdConfigUrl: openIdConfigUrl
     apiAudience: apiAudience
     tenantClaim: tenantClaim
   }

@@ -153,7 +153,8 @@ resource data 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-10-
   ]
 }
 
-// A key in the shared vault, or a vault.
+// A key in the shared vault, or a vault. What is a tenant's there is called `TENANT--name`. Secrets in the shared vault are given one by
+// one: no role and no condition goes by the beginning of a name.
 
 resource vault 'Microsoft.KeyVault/vaults@2026-02-01' existing = {
   name: vaultName
@@ -161,7 +162,7 @@ resource vault 'Microsoft.KeyVault/vaults@2026-02-01' existing = {
 
 resource key 'Microsoft.KeyVault/vaults/keys@2026-02-01' = if (!ownVault) {
   parent: vault
-  name: 'tenant-${tenant}'
+  name: '${tenant}--data'
   tags: tags
   properties: { kty: 'RSA', keySize: 3072, keyOps: ['wrapKey', 'unwrapKey'] }
 }
@@ -194,7 +195,7 @@ resource tenantVault 'Microsoft.KeyVault/vaults@2026-02-01' = if (ownVault) {
 
 resource vaultKey 'Microsoft.KeyVault/vaults/keys@2026-02-01' = if (ownVault) {
   parent: tenantVault
-  name: 'tenant-${tenant}'
+  name: '${tenant}--data'
   tags: tags
   properties: { kty: 'RSA', keySize: 3072, keyOps: ['wrapKey', 'unwrapKey'] }
 }

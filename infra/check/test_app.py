@@ -18,16 +18,11 @@ LOCAL = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": "telemetry goes to Application Insights",
 }
 # Of use in Azure with their defaults; main.bicep leaves them alone.
-DEFAULTS = {"RECORD_COLLECTIONS", "SEARCH_FIELDS", "MAX_FILE_BYTES", "CORS_ORIGINS", "LOG_LEVEL"}
-# Read by the Functions host, not by us.
-HOST = re.compile(r"AzureWebJobsStorage__(blobServiceUri|queueServiceUri|tableServiceUri|credential|clientId)|AzureWebJobsDisableHomepage|APPLICATIONINSIGHTS_AUTHENTICATION_STRING")
-# On their way into config.rs: of no effect from the moment that it has one of them, and then to be deleted.
-COMING = {
-    "AZURE_CREDENTIAL", "AZURE_CLIENT_ID", "COSMOS_ENDPOINT", "COSMOS_DATABASE", "STORAGE_QUEUE_URL", "SEARCH_ENDPOINT", "SEARCH_INDEX",
-    "KEYVAULT_URL", "FOUNDRY_ENDPOINT", "SEAL_KEYS", "NAMING_KEY", "APPLICATIONINSIGHTS_CONNECTION_STRING",
+DEFAULTS = {
+    "RECORD_COLLECTIONS", "SEARCH_FIELDS", "MAX_FILE_BYTES", "CORS_ORIGINS", "LOG_LEVEL", "JWT_PLATFORM_AUDIENCE", "JWT_ISSUERS", "JWT_PERMISSIONS",
 }  # fmt: skip
-
-
+# Read by the Functions host.
+HOST = re.compile(r"AzureWebJobsStorage__(blobServiceUri|queueServiceUri|tableServiceUri|credential|clientId)|AzureWebJobsDisableHomepage|APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING")
 def in_code() -> set[str]:
     text = (ROOT / "handler/src/config.rs").read_text()
     return set(re.findall(r'^\s*setting\(\s*"([A-Z_]+)"', text, re.M))
@@ -39,11 +34,10 @@ def in_azure(found) -> dict:
 
 def disagreements(found, code: set[str]) -> list[str]:
     example = json.loads((ROOT / "local.settings.json.example").read_text())
-    ours = {name for name in in_azure(found) if not HOST.fullmatch(name)}
-    known = code | (COMING if not COMING & code else set())
-    wrong = [f"{name}: in Azure, and the code does not know it" for name in ours - known]
-    wrong += [f"{name}: in Azure, though it is local: {LOCAL[name]}" for name in ours & set(LOCAL)]
-    wrong += [f"{name}: in the code, and neither in Azure, nor local, nor left at its default" for name in code - ours - set(LOCAL) - DEFAULTS]
+    azure = set(in_azure(found))
+    wrong = [f"{name}: in Azure, and the code does not know it" for name in azure - code if not HOST.fullmatch(name)]
+    wrong += [f"{name}: in Azure, though it is local: {LOCAL[name]}" for name in azure & set(LOCAL)]
+    wrong += [f"{name}: in the code, and neither in Azure, nor local, nor left at its default" for name in code - azure - set(LOCAL) - DEFAULTS]
     wrong += [f"{name}: the example and the code disagree" for name in (set(example["Values"]) ^ code) - {"FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"}]
     return wrong
 
@@ -53,10 +47,12 @@ def test_settings_agree(tmp_path):
     assert len(code) > 15
     assert not disagreements(deployment(), code)
     typo = Copy(tmp_path).change("app.bicep", "COSMOS_DATABASE:", "COSMOS_DB:").deployment()
-    assert disagreements(typo, code) == ["COSMOS_DB: in Azure, and the code does not know it"]
+    assert disagreements(typo, code) == [
+        "COSMOS_DB: in Azure, and the code does not know it",
+        "COSMOS_DATABASE: in the code, and neither in Azure, nor local, nor left at its default",
+    ]
     assert disagreements(deployment(), code | {"NEW_SETTING"})
     assert disagreements(deployment(), code - {"JWT_ISSUER"})
-    assert disagreements(deployment(), code | {"COSMOS_ENDPOINT"}), "COMING has no effect any more"
 
 
 def test_settings_mean_what_is_deployed():
@@ -73,6 +69,7 @@ def test_settings_mean_what_is_deployed():
     for name in ("SEAL_KEYS", "NAMING_KEY"):
         secret = re.fullmatch(rf"@Microsoft\.KeyVault\(VaultName={vault};SecretName=([\w-]+)\)", settings[name])[1]
         assert f"keep {secret} " in (INFRA / "hooks/postprovision.sh").read_text(), name
+    assert settings["JWT_DISCOVERY_URL"].endswith("/.well-known/openid-configuration")
     databases = {each.name.split("/")[1] for each in found.of("Microsoft.DocumentDB/databaseAccounts/sqlDatabases")}
     assert databases == {settings["COSMOS_DATABASE"]}
     deployed = {each.name.split("/")[1] for each in found.of("Microsoft.CognitiveServices/accounts/deployments")}
@@ -149,3 +146,22 @@ def test_functions_are_what_their_schema_says():
         {**http, "direction": "out"}, {**http, "methods": "get"}, {**http, "authLevel": "anybody"}, {"type": "httpTrigger"},
     ]:  # fmt: skip
         assert function_faults({"bindings": [binding]}), binding
+
+
+def test_names_are_those_that_the_service_asks_for():
+    def code(path: str, text: str):
+        assert text in (ROOT / "handler" / path).read_text(), f"{path} no longer has {text!r}"
+
+    made = {each.key: each for each in deployment().resources if each.made}
+    code("azure/src/vault/keys.rs", 'const KEY: &str = "data";')
+    code("azure/src/vault/mod.rs", 'format!("{tenant}--{name}")')
+    assert [made[key].name.split("/")[1] for key in ("tenantWalls[0]/key", "tenantWalls[2]/vaultKey")] == ["contoso--data", "fabrikam--data"]
+    code("azure/src/cosmos.rs", 'format!("{prefix}-{container}")')
+    code("azure/src/records/mod.rs", 'const DOCUMENTS: &str = "documents";')
+    assert made["cosmos/documents"].name.endswith("/pool/documents") and made["tenantWalls[2]/documents"].name.endswith("/pool/fabrikam-documents")
+    code("azure/src/directory.rs", 'const TENANTS: &str = "tenants";')
+    assert made["cosmos/directory"].name.endswith("/pool/tenants")
+    code("pool/src/tenant.rs", "if self.storage_container.is_empty() { &self.id } else")
+    assert made["tenantWalls[0]/container"].name.endswith("/default/contoso")
+    code("azure/src/index/mod.rs", 'format!("{prefix}-{}", self.shared)')
+    assert in_azure(deployment())["SEARCH_INDEX"] == "documents"

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 import yaml
 
-from given import INFRA, ROOT, TENANTS
+from given import INFRA, ROOT, TENANTS, deployment
 
 HOOKS = INFRA / "hooks"
 # Answers as az and curl do, writes down each command line, and keeps what it is given to store.
@@ -30,8 +30,9 @@ if name == "curl":
     (folder / "header").write_text(Path(option("--config")).read_text())
     with open(folder / "rows", "a") as rows:
         rows.write(option("--data") + "\n")
-    Path(option("--output")).write_text('{"code": "Forbidden"}')
-    print((folder / "status").read_text() if (folder / "status").exists() else "201", end="")
+    status, body = json.loads((folder / "status").read_text()) if (folder / "status").exists() else (200, [])
+    Path(option("--output")).write_text(json.dumps(body))
+    print(status, end="")
 elif words[:3] == ["keyvault", "secret", "list"]:
     print("\n".join(path.name for path in (folder / "vault").glob("*")))
 elif words[:3] == ["keyvault", "secret", "set"]:
@@ -138,20 +139,30 @@ def test_tenants_are_written_as_the_service_reads_them(azure):
     done = azure.run("postdeploy.sh")
     assert done.returncode == 0, done
     assert azure.calls("az", "deployment", "group", "create")[0][7] == "connect"
-    rows = [json.loads(line) for line in (azure.folder / "rows").read_text().splitlines()]
+    batches = [json.loads(line) for line in (azure.folder / "rows").read_text().splitlines()]
+    assert all(each["operationType"] == "Create" for batch in batches for each in batch)
+    written = [[each["resourceBody"] for each in batch] for batch in batches]
+    names = [tenant["id"] for tenant in TENANTS]
+    assert [claim for _, claim in written] == [{"id": f"container:{name}", "kind": "tenant", "tenant": name} for name in names]
+    assert [(tenant["id"], tenant["kind"]) for tenant, _ in written] == [(f"tenant:{name}", "tenant") for name in names]
+    rows = [tenant["record"] for tenant, _ in written]
     members = re.search(r"pub struct TenantRecord \{(.*?)\n\}", (ROOT / "handler/pool/src/tenant.rs").read_text(), re.S)[1]
     assert all(set(row) == set(re.findall(r"pub (\w+):", members)) for row in rows)
-    assert [row["id"] for row in rows] == [tenant["id"] for tenant in TENANTS]
+    # What the service itself writes and reads.
+    directory = (ROOT / "handler/azure/src/directory.rs").read_text()
+    for text in ['"tenants"', 'const PARTITION: &str = "tenant";', '"tenant:{id}"', '"container:{container}"', "kind: String", "record: TenantRecord", "tenant: String"]:
+        assert text in directory, text
+    partition = next(each for each in deployment().resources if each.key == "cosmos/directory").body["properties"]["resource"]["partitionKey"]
+    assert partition["paths"] == ["/kind"]
     assert rows[0] | {"status": ""} == {
         "id": "contoso", "name": "contoso", "display_name": "contoso", "plan": "standard", "status": "", "cosmos_container_prefix": "",
         "search_index_prefix": "", "storage_container": "", "keyvault_name": "", "managed_identity_client_id": "client-contoso",
     }  # fmt: skip
     assert (rows[2]["cosmos_container_prefix"], rows[2]["keyvault_name"]) == ("fabrikam", "kv-own")
-    keys = [word for call in azure.calls("curl") for word in call if "partitionkey" in word]
-    assert keys == [f'x-ms-documentdb-partitionkey: ["{tenant["id"]}"]' for tenant in TENANTS]
     assert {call[-1] for call in azure.calls("curl")} == {"https://c.documents.azure.com/dbs/pool/colls/tenants/docs"}
     assert "very-secret-token" not in (azure.folder / "calls").read_text()
-    assert "sig%3dvery-secret-token" in (azure.folder / "header").read_text()
+    headers = (azure.folder / "header").read_text()
+    assert "sig%3dvery-secret-token" in headers and r'partitionkey: [\"tenant\"]"' in headers and "batch-atomic: True" in headers
     scopes = {call[call.index("--assignee-object-id") + 1]: call[call.index("--scope") + 1] for call in azure.calls("az", "role")}
     assert {who: scope.split("/")[-1] for who, scope in scopes.items()} == {f"principal-{tenant['id']}": "documents" for tenant in TENANTS}
 
@@ -162,9 +173,15 @@ def test_an_index_of_ones_own_is_all_that_one_may_read(azure):
     assert azure.calls("az", "role")[0][azure.calls("az", "role")[0].index("--scope") + 1].endswith("/indexes/contoso-documents")
 
 
-@pytest.mark.parametrize("status, code", [("409", 0), ("403", 1), ("500", 1), ("200", 1)])
-def test_what_the_directory_answers_is_heard(azure, status, code):
-    (azure.folder / "status").write_text(status)
+@pytest.mark.parametrize("status, body, code", [
+    (200, [{"statusCode": 201}, {"statusCode": 201}], 0),
+    (207, [{"statusCode": 409}, {"statusCode": 424}], 0),  # The tenant is there.
+    (207, [{"statusCode": 424}, {"statusCode": 409}], 1),  # Its container is another's.
+    (207, [{"statusCode": 403}, {"statusCode": 424}], 1),
+    (403, {"code": "Forbidden"}, 1), (500, "", 1), (201, {}, 1), (409, {}, 1),
+])  # fmt: skip
+def test_what_the_directory_answers_is_heard(azure, status, body, code):
+    (azure.folder / "status").write_text(json.dumps([status, body]))
     done = azure.run("postdeploy.sh")
     assert done.returncode == code, done
     assert ("the directory answered" in done.stderr) == bool(code)

@@ -155,7 +155,96 @@ def effective(*documents):
     return sections
 
 
-class Gateway:
+class Attributes:
+    """The attributes of an element. All of them must be asked for."""
+
+    def __init__(self, gateway, element):
+        self.gateway, self.element, self.left = gateway, element, dict(element.attrib)
+
+    def take(self, name, default=None):
+        return self.gateway.value(self.left.pop(name)) if name in self.left else default
+
+    def end(self):
+        if self.left:
+            raise Unknown(f"<{self.element.tag}> has {', '.join(self.left)}")
+
+
+class Policies:
+    """The policies, by their names. They are a gateway's."""
+
+    def set_header(self, element, attributes, target=None):
+        target = target or self.headers
+        name, action = attributes.take("name"), attributes.take("exists-action", "override")
+        attributes.end()
+        target.set(name, action, [self.value(value.text or "") for value in element] if action != "delete" else [])
+
+    def set_query_parameter(self, element, attributes):
+        self.set_header(element, attributes, self.request.query)
+
+    def set_variable(self, _element, attributes):
+        self.variables[attributes.take("name")] = attributes.take("value")
+        attributes.end()
+
+    def choose(self, element, _attributes):
+        for branch in element:
+            condition = True if branch.tag == "otherwise" else self.value(branch.get("condition"))
+            if not isinstance(condition, bool):
+                raise Unknown(f"{branch.get('condition')} is no condition")
+            if condition:
+                return self.run(branch)
+
+    def return_response(self, element, _attributes):
+        self.response = Response()
+        self.headers = self.response.Headers
+        for part in element:
+            attributes = Attributes(self, part)
+            if part.tag == "set-status":
+                self.response.StatusCode = int(attributes.take("code"))
+                attributes.take("reason")
+                attributes.end()
+            elif part.tag == "set-header":
+                self.set_header(part, attributes)
+            elif part.tag == "set-body":
+                self.response.body = self.value(part.text.strip())
+            else:
+                raise Unknown(f"<{part.tag}> in <return-response>")
+        raise Returned
+
+    def rate_limit_by_key(self, _element, attributes):
+        calls, period = int(attributes.take("calls")), int(attributes.take("renewal-period"))
+        key, variable = attributes.take("counter-key"), attributes.take("retry-after-variable-name")
+        for name in ("remaining-calls-header-name", "total-calls-header-name"):
+            attributes.take(name)
+        attributes.end()
+        if self.calls.setdefault(key, (calls, period, []))[:2] != (calls, period):
+            raise Unknown(f"two limits on one key: {key}")
+        times = self.calls[key][2]
+        now = self.clock()
+        times[:] = [time for time in times if time > now - period]
+        if len(times) >= calls:
+            self.variables[variable] = max(1, int(times[0] + period - now))
+            raise PolicyError("rate-limit-by-key", "RateLimitExceeded")
+        times.append(now)
+
+    def validate_jwt(self, element, attributes):
+        variable = attributes.take("output-token-variable-name")
+        value = self.request.Headers.GetValueOrDefault(attributes.take("header-name"), "")
+        try:
+            self.variables[variable] = Jwt(tokens.claims(value, element, attributes, self.issuers))
+        except tokens.Refused as refused:
+            raise PolicyError("validate-jwt", str(refused)) from None
+
+    def forward_request(self, _element, attributes):
+        self.buffered = attributes.take("buffer-response", "true") == "true"
+        if attributes.take("follow-redirects", "false") != "false":
+            raise Unknown("a redirect that is followed")
+        attributes.take("timeout")
+        attributes.end()
+        self.response = self.backend(self.request)
+        self.forwarded = copy.deepcopy(self.request)
+
+
+class Gateway(Policies):
     """Runs policies. `issuers` maps the URL of a discovery document to the keys it leads to; `backend` answers requests."""
 
     def __init__(self, sections, issuers, backend, clock):
@@ -199,7 +288,7 @@ class Gateway:
             name = element.tag.replace("-", "_")
             if not hasattr(Policies, name):
                 raise Unknown(f"<{element.tag}> is no policy that is known")
-            getattr(Policies, name)(self, element, Attributes(self, element))
+            getattr(self, name)(element, Attributes(self, element))
 
     def value(self, text):
         return run(text, self.names()) if text.startswith("@") else text
@@ -214,92 +303,3 @@ class Gateway:
             RequestId="3f2504e0-4f89-11d3-9a0c-0305e82c3301",
         )
         return {"context": context, "Regex": REGEX, "Convert": CONVERT, "JObject": JObject, "JProperty": property_of}
-
-
-class Attributes:
-    """The attributes of an element. All of them must be asked for."""
-
-    def __init__(self, gateway, element):
-        self.gateway, self.element, self.left = gateway, element, dict(element.attrib)
-
-    def take(self, name, default=None):
-        return self.gateway.value(self.left.pop(name)) if name in self.left else default
-
-    def end(self):
-        if self.left:
-            raise Unknown(f"<{self.element.tag}> has {', '.join(self.left)}")
-
-
-class Policies:
-    """The policies, by their names."""
-
-    def set_header(self, element, attributes, target=None):
-        target = target or self.headers
-        name, action = attributes.take("name"), attributes.take("exists-action", "override")
-        attributes.end()
-        target.set(name, action, [self.value(value.text or "") for value in element] if action != "delete" else [])
-
-    def set_query_parameter(self, element, attributes):
-        Policies.set_header(self, element, attributes, self.request.query)
-
-    def set_variable(self, _element, attributes):
-        self.variables[attributes.take("name")] = attributes.take("value")
-        attributes.end()
-
-    def choose(self, element, _attributes):
-        for branch in element:
-            condition = True if branch.tag == "otherwise" else self.value(branch.get("condition"))
-            if not isinstance(condition, bool):
-                raise Unknown(f"{branch.get('condition')} is no condition")
-            if condition:
-                return self.run(branch)
-
-    def return_response(self, element, _attributes):
-        self.response = Response()
-        self.headers = self.response.Headers
-        for part in element:
-            attributes = Attributes(self, part)
-            if part.tag == "set-status":
-                self.response.StatusCode = int(attributes.take("code"))
-                attributes.take("reason")
-                attributes.end()
-            elif part.tag == "set-header":
-                Policies.set_header(self, part, attributes)
-            elif part.tag == "set-body":
-                self.response.body = self.value(part.text.strip())
-            else:
-                raise Unknown(f"<{part.tag}> in <return-response>")
-        raise Returned
-
-    def rate_limit_by_key(self, _element, attributes):
-        calls, period = int(attributes.take("calls")), int(attributes.take("renewal-period"))
-        key, variable = attributes.take("counter-key"), attributes.take("retry-after-variable-name")
-        for name in ("remaining-calls-header-name", "total-calls-header-name"):
-            attributes.take(name)
-        attributes.end()
-        if self.calls.setdefault(key, (calls, period, []))[:2] != (calls, period):
-            raise Unknown(f"two limits on one key: {key}")
-        times = self.calls[key][2]
-        now = self.clock()
-        times[:] = [time for time in times if time > now - period]
-        if len(times) >= calls:
-            self.variables[variable] = max(1, int(times[0] + period - now))
-            raise PolicyError("rate-limit-by-key", "RateLimitExceeded")
-        times.append(now)
-
-    def validate_jwt(self, element, attributes):
-        variable = attributes.take("output-token-variable-name")
-        value = self.request.Headers.GetValueOrDefault(attributes.take("header-name"), "")
-        try:
-            self.variables[variable] = Jwt(tokens.claims(value, element, attributes, self.issuers))
-        except tokens.Refused as refused:
-            raise PolicyError("validate-jwt", str(refused)) from None
-
-    def forward_request(self, _element, attributes):
-        self.buffered = attributes.take("buffer-response", "true") == "true"
-        if attributes.take("follow-redirects", "false") != "false":
-            raise Unknown("a redirect that is followed")
-        attributes.take("timeout")
-        attributes.end()
-        self.response = self.backend(self.request)
-        self.forwarded = copy.deepcopy(self.request)
