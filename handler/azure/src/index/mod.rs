@@ -177,7 +177,6 @@ impl AzureIndex {
         }
         let mut body = json!({
             "filter": filter::render(&self.schema, tenant, &query.visibility, query.filter.as_ref())?,
-            "vectorFilterMode": "preFilter",
             "select": document::SELECT,
             "top": query.top,
         });
@@ -189,6 +188,8 @@ impl AzureIndex {
             body["searchMode"] = "any".into();
         }
         if let Some(vector) = by_vector {
+            // Filtered after, the nearest would be others', and the answer would tell that there are such.
+            body["vectorFilterMode"] = "preFilter".into();
             let (k, weight) = if by_words { (query.top.max(DEPTH), VECTOR_WEIGHT) } else { (query.top, 1.0) };
             body["vectorQueries"] =
                 json!([{"kind": "vector", "vector": vector, "fields": "vector", "k": k, "weight": weight}]);

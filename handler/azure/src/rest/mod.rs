@@ -176,11 +176,10 @@ impl Rest {
 
     async fn request(&self, call: &Call<'_>, id: Uuid) -> Result<Request, Failure> {
         let before = |error| Failure::new(error, Again::Never);
-        let credential = self.identities.of(call.tenant).await.map_err(before)?;
-        // The credential keeps its tokens, and has retries of its own.
-        let token = credential.get_token(&[self.scope], None).await.map_err(|e| before(error::port(e)))?;
+        // The credential has retries of its own.
+        let token = self.identities.token(call.tenant, self.scope).await.map_err(before)?;
         let header = |text: &str| HeaderValue::from_str(text).map_err(|e| before(PortError::refused(e)));
-        let mut bearer = header(&format!("Bearer {}", token.token.secret()))?;
+        let mut bearer = header(&format!("Bearer {}", token.expose()))?;
         bearer.set_sensitive(true);
         let mut request = Request::new(call.method.clone(), call.url.clone());
         *request.headers_mut() = call.headers.clone();
