@@ -1,7 +1,9 @@
 //! Settings: a pure function of strings, that tells all faults at once.
 
+mod azure;
 mod issuers;
 
+pub use azure::AzureConfig;
 pub use issuers::{IssuerConfig, KeysAt};
 
 use pool::{FieldType, Grants, Settings};
@@ -29,10 +31,21 @@ const fn setting(name: &'static str, default: &'static str, meaning: &'static st
 /// Every setting. `local.settings.json.example` says the same, and a test holds it to that.
 #[rustfmt::skip]
 pub const SETTINGS: &[Setting] = &[
-    setting("POOL_BACKEND", "local", "Where data is kept. `local`: files on this machine (refused in Azure)."),
+    setting("POOL_BACKEND", "local", "Where data is kept. `local`: files on this machine (refused in Azure). `azure`: the services below."),
     setting("POOL_STATE", ".pooled", "The folder of the local backend."),
     setting("LOCAL_STORAGE_URL", "", "Where the local backend's upload links point to; `dev` sets it. Empty: no links."),
-    setting("STORAGE_ACCOUNT_URL", "", "The storage account whose events are believed, as a URL. Empty: any."),
+    setting("STORAGE_ACCOUNT_URL", "", "The storage account's blobs, as a URL: `https://account.blob.core.windows.net`. Only its events are believed; empty: any account's, with the local backend."),
+    setting("STORAGE_QUEUE_URL", "", "The storage account's queues: `https://account.queue.core.windows.net`."),
+    setting("COSMOS_ENDPOINT", "", "The Cosmos DB account: `https://account.documents.azure.com/`."),
+    setting("COSMOS_DATABASE", "pool", "The database in it, with the containers `documents` and `tenants`."),
+    setting("SEARCH_ENDPOINT", "", "The AI Search service: `https://service.search.windows.net`."),
+    setting("SEARCH_INDEX", "documents", "The index that tenants share. A tenant with a prefix of its own has `<prefix>-<index>`."),
+    setting("KEYVAULT_URL", "", "The Key Vault that tenants share: `https://vault.vault.azure.net`. Empty: only tenants with a vault of their own have one."),
+    setting("FOUNDRY_ENDPOINT", "", "The Foundry project that runs agents: `https://account.services.ai.azure.com/api/projects/project`. Empty: MODEL_ENDPOINT is used."),
+    setting("AZURE_CREDENTIAL", "managed_identity", "How the service proves who it is to Azure: `managed_identity`, `workload_identity` or `developer` (whoever is signed in to `az`)."),
+    setting("AZURE_CLIENT_ID", "", "The client id of the app's user-assigned identity. Empty: its system-assigned one."),
+    setting("SEAL_KEYS", "", "Keys that seal jobs and cursors: `id:key`, with commas between; the first seals, all open. A key is 32 bytes in base64. The local backend makes its own."),
+    setting("NAMING_KEY", "", "The key that derives opaque names: 32 bytes in base64, never changed. The local backend makes its own."),
     setting("JWT_ISSUER", "", "The exact `iss` of the tokens that are believed."),
     setting("JWT_AUDIENCE", "", "The `aud` that is this service's."),
     setting("JWT_DISCOVERY_URL", "", "The issuer's OpenID Connect discovery document, which names its keys."),
@@ -57,6 +70,19 @@ pub const SETTINGS: &[Setting] = &[
 /// Variables that the platform sets, and we read.
 const PLATFORM: [&str; 3] = ["FUNCTIONS_CUSTOMHANDLER_PORT", "WEBSITE_INSTANCE_ID", "POOL_HOST_STDIN"];
 
+/// Variables that the Azure SDK and the TLS stack read.
+const SDK: [&str; 9] = [
+    "IDENTITY_ENDPOINT",
+    "IDENTITY_HEADER",
+    "AZURE_TENANT_ID",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_AUTHORITY_HOST",
+    "AZURE_CONFIG_DIR",
+    "SSL_CERT_FILE",
+    "PATH",
+    "HOME",
+];
+
 /// What the service is told.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -66,14 +92,20 @@ pub struct Config {
     pub state: PathBuf,
     /// Where upload links point to.
     pub storage_url: Option<String>,
-    /// The authority of the storage account's URLs.
-    pub storage_host: Option<String>,
+    /// The storage account whose events are believed.
+    pub storage_account: Option<url::Url>,
+    /// The Azure backend; `None`: the local one.
+    pub azure: Option<AzureConfig>,
     /// The issuers of tokens.
     pub issuers: Vec<IssuerConfig>,
     /// What roles and scopes permit.
     pub grants: Grants,
     /// The model's endpoint.
     pub model: Option<ModelConfig>,
+    /// The model of agents that name none.
+    pub model_name: String,
+    /// The length of vectors.
+    pub dimensions: usize,
     /// Origins that browsers may call from.
     pub cors: Vec<String>,
     /// What is logged.
@@ -121,28 +153,37 @@ impl Config {
             faults.push("FUNCTIONS_CUSTOMHANDLER_PORT must be a port: the Functions host sets it".into());
             0
         });
-        match text("POOL_BACKEND").as_str() {
-            "local" if in_azure => faults
-                .push("POOL_BACKEND must not be `local` in Azure: an instance's disk is not kept".into()),
-            "local" => {}
-            other => faults.push(format!("POOL_BACKEND must be `local`, not `{other}`")),
-        }
+        let local = text("POOL_BACKEND") == "local";
+        let azure = match text("POOL_BACKEND").as_str() {
+            "local" if in_azure => {
+                faults
+                    .push("POOL_BACKEND must not be `local` in Azure: an instance's disk is not kept".into());
+                None
+            }
+            "local" => None,
+            "azure" => azure::read(&text, in_azure, &mut faults),
+            other => {
+                faults.push(format!("POOL_BACKEND must be `local` or `azure`, not `{other}`"));
+                None
+            }
+        };
         let issuers = issuers::read(&text, in_azure, &mut faults);
         let grants = Grants::parse(&text("JWT_PERMISSIONS"));
         if let Err(rule) = &grants {
             faults.push(format!("JWT_PERMISSIONS: {rule}"));
         }
-        let storage_host = optional("STORAGE_ACCOUNT_URL").and_then(|text| match url::Url::parse(&text) {
-            Ok(url) if url.has_host() => Some(url.port().map_or_else(
-                || url.host_str().unwrap_or_default().to_owned(),
-                |port| format!("{}:{port}", url.host_str().unwrap_or_default()),
-            )),
-            _ => {
-                faults
-                    .push("STORAGE_ACCOUNT_URL must be a URL: https://account.blob.core.windows.net".into());
-                None
+        let storage_account = match (optional("STORAGE_ACCOUNT_URL"), &azure) {
+            (_, Some(azure)) => Some(azure.blobs.clone()),
+            (Some(text), None) if local => {
+                url::Url::parse(&text).ok().filter(url::Url::has_host).or_else(|| {
+                    faults.push(
+                        "STORAGE_ACCOUNT_URL must be a URL: https://account.blob.core.windows.net".into(),
+                    );
+                    None
+                })
             }
-        });
+            _ => None,
+        };
         let mut number = |name: &'static str| {
             text(name).parse().unwrap_or_else(|_| {
                 faults.push(format!("{name} must be a whole number"));
@@ -179,10 +220,13 @@ impl Config {
             port,
             state: text("POOL_STATE").into(),
             storage_url: optional("LOCAL_STORAGE_URL"),
-            storage_host,
+            storage_account,
+            azure,
             issuers,
             grants: grants.map_err(|_| Vec::new())?,
             model,
+            model_name: text("MODEL_NAME"),
+            dimensions,
             cors,
             log: text("LOG_LEVEL"),
             dies_with_stdin: stdin.is_some(),
@@ -205,6 +249,12 @@ impl Config {
     pub fn set_in_environment() -> BTreeMap<String, String> {
         let value = |setting: &Setting| Some((setting.name.to_owned(), std::env::var(setting.name).ok()?));
         SETTINGS.iter().filter_map(value).collect()
+    }
+
+    /// What the Azure SDK reads of the process's environment, to be handed to a child.
+    #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
+    pub fn azure_environment() -> impl Iterator<Item = (String, String)> {
+        SDK.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
     }
 
     /// Whether the Functions host started this process.
@@ -291,9 +341,10 @@ mod tests {
         assert_eq!(
             read(&[("STORAGE_ACCOUNT_URL", "https://a.blob.core.windows.net/")])
                 .unwrap()
-                .storage_host
+                .storage_account
+                .map(String::from)
                 .as_deref(),
-            Some("a.blob.core.windows.net")
+            Some("https://a.blob.core.windows.net/")
         );
         assert!(read(&[("CORS_ORIGINS", "*")]).is_err());
     }

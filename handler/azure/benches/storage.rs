@@ -67,7 +67,7 @@ impl TokenCredential for Fixed {
 fn account(url: &str, client: &reqwest::Client, token: &str) -> Result<BlobAccount, Fault> {
     let tenants = Tenants::new(Arc::new(MemoryDirectory::new([TenantRecord::new("bench", "Bench")])));
     let credential: Arc<dyn TokenCredential> = Arc::new(Fixed(token.to_owned()));
-    let identities = Identities::with(Box::new(move |_| Ok(credential.clone())), None, tenants.clone());
+    let identities = Identities::new(None, tenants.clone(), Arc::new(move |_| Ok(credential.clone())));
     Ok(BlobAccount::new(url, Arc::new(identities), tenants, client.clone())?)
 }
 

@@ -210,6 +210,18 @@ impl AzureHostBlobs {
         Ok(Self { service: service.map_err(PortError::refused)?, patience })
     }
 
+    /// Makes this container, if it is not there: an operator's work, or a developer's.
+    ///
+    /// # Errors
+    /// The service's.
+    pub async fn create(&self, container: &str) -> PortResult<()> {
+        let container = self.service.blob_container_client(container);
+        match self.patience.port(container.create(None)).await {
+            Ok(_) | Err(PortError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Every blob of a container; one that is not there has none.
     ///
     /// # Errors

@@ -51,6 +51,8 @@ struct Account {
     /// What happens to the next requests of documents, and to how many.
     plan: Mutex<Option<(Fault, usize)>>,
     seen: AtomicUsize,
+    /// Whose partition is answered from, instead of whose.
+    lie: Mutex<Option<(String, String)>>,
 }
 
 impl Cosmos {
@@ -63,6 +65,7 @@ impl Cosmos {
             audit: audit.clone(),
             plan: Mutex::default(),
             seen: AtomicUsize::new(0),
+            lie: Mutex::default(),
         });
         let router = Router::new().fallback(answer).with_state(account.clone());
         let server = Server::plain(router).await;
@@ -88,6 +91,12 @@ impl Cosmos {
     pub fn plan(&self, fault: Fault, times: usize) {
         *self.account.plan.lock().unwrap() = Some((fault, times));
         self.account.seen.store(0, Ordering::SeqCst);
+    }
+
+    /// From now on, requests in the partition `of` are done in the partition `from`, as if no partition and no
+    /// predicate were heeded.
+    pub fn lie(&self, of: &str, from: &str) {
+        *self.account.lie.lock().unwrap() = Some((of.to_owned(), from.to_owned()));
     }
 
     /// How many requests of documents came since the last plan.
@@ -131,6 +140,22 @@ impl Cosmos {
 }
 
 impl Account {
+    /// The request that is done instead, where a lie is told.
+    fn lied(&self, headers: &mut HeaderMap, body: Bytes) -> Bytes {
+        const PARTITION: &str = "x-ms-documentdb-partitionkey";
+        let Some((of, from)) = self.lie.lock().unwrap().clone() else { return body };
+        let quoted = serde_json::json!(of).to_string();
+        if !header(headers, PARTITION).is_some_and(|key| key.contains(&quoted)) {
+            return body;
+        }
+        headers.insert(PARTITION, serde_json::json!([from]).to_string().parse().unwrap());
+        if header(headers, "x-ms-documentdb-isquery").is_none() {
+            return body;
+        }
+        let text = String::from_utf8_lossy(&body);
+        Bytes::from(text.replace(&quoted, &serde_json::json!(from).to_string()))
+    }
+
     fn fault(&self) -> Option<Fault> {
         self.seen.fetch_add(1, Ordering::SeqCst);
         let mut plan = self.plan.lock().unwrap();
@@ -184,14 +209,15 @@ fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
 }
 
 async fn answer(State(account): State<Arc<Account>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 4 << 20).await.unwrap_or_default();
     let Some(claims) = token(&parts.headers).and_then(|token| {
         AUDIENCES.iter().find_map(|audience| account.identity.check_token(&token, audience))
     }) else {
         return refuse(StatusCode::UNAUTHORIZED, "Unauthorized", "the token is not for this account");
     };
-    let partition = header(&parts.headers, "x-ms-documentdb-partitionkey");
+    let partition = header(&parts.headers, "x-ms-documentdb-partitionkey").map(str::to_owned);
+    let partition = partition.as_deref();
     if let Some(refusal) = strict(&parts, partition, &body) {
         return refusal;
     }
@@ -207,6 +233,7 @@ async fn answer(State(account): State<Arc<Account>>, request: Request) -> Respon
             what: format!("{} {container}", parts.method),
         });
     }
+    let body = account.lied(&mut parts.headers, body);
     let method = match parts.method.as_str() {
         "GET" => Method::Get,
         "PUT" => Method::Put,

@@ -101,6 +101,11 @@ impl Faults {
         format!("https://{}", self.address)
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The next `times` requests meet this fault. What was seen before is forgotten.
     pub fn plan(&self, fault: Fault, times: usize) {
         self.plan_for(fault, times, |_| true);

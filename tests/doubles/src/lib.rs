@@ -19,6 +19,7 @@ pub mod vault;
 
 mod audit;
 mod identity;
+mod refusal;
 mod tls;
 
 pub use audit::{Asked, Audit};

@@ -17,7 +17,8 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_rustls::TlsAcceptor;
 
-/// A certificate authority, and one certificate of it for this machine's loopback names.
+/// A certificate authority, and one certificate of it: for this machine's loopback names, and for vaults, whose names say
+/// which one is meant.
 pub struct Ca {
     folder: tempfile::TempDir,
     config: Arc<ServerConfig>,
@@ -39,7 +40,9 @@ impl Ca {
         let (pem, der) = (signed.pem(), signed.der().clone());
 
         let key = KeyPair::generate().unwrap();
-        let mut leaf = CertificateParams::new(["localhost", "127.0.0.1", "::1"].map(str::to_owned)).unwrap();
+        let mut leaf =
+            CertificateParams::new(["localhost", "127.0.0.1", "::1", "*.vault.azure.net"].map(str::to_owned))
+                .unwrap();
         leaf.use_authority_key_identifier_extension = true;
         let leaf = leaf.signed_by(&key, &Issuer::new(ca, ca_key)).unwrap();
 

@@ -2,5 +2,6 @@
 
 mod faults;
 mod law;
+mod lies;
 mod operations;
 mod support;

@@ -50,6 +50,9 @@ pub async fn secrets(store: &dyn Secrets) {
         assert_eq!(read(store, tenant, &named(name)).await, None);
         assert!(!store.delete(tenant, &named(name)).await.unwrap());
     }
+    store.put(&a, &named("long"), &Secret::new("again")).await.unwrap();
+    assert_eq!(read(store, &a, &named("long")).await.as_deref(), Some("again"), "a name can be used again");
+    assert!(store.delete(&a, &named("long")).await.unwrap());
 }
 
 fn named(name: &str) -> SecretName {

@@ -1,0 +1,78 @@
+//! A step whose every call meets every fault: it succeeds or says why not, in time; the conversation that is gone on with
+//! is whole, and holds each word once.
+
+use crate::{World, adapter, asks, assistant, tried, user};
+use doubles::faults::{FAULTS, Faults};
+use pool::ports::StepRequest;
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The calls of a step that goes on, and of one that begins.
+const CALLS: [(&str, &str); 5] = [
+    ("GET", "/versions"),
+    ("POST", "/agents"),
+    ("POST", "/conversations"),
+    ("GET", "/items"),
+    ("POST", "/responses"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_survives_every_fault() {
+    let tests = FAULTS.map(|fault| {
+        tokio::spawn(async move {
+            for (method, end) in CALLS {
+                for times in [1, usize::MAX] {
+                    let world = World::new().await;
+                    let proxy = Faults::start(&world.ca, world.foundry.address()).await;
+                    let project = world
+                        .foundry
+                        .url()
+                        .replace(&world.foundry.address().to_string(), &proxy.address().to_string());
+                    let ours = adapter(&world.ca, &world.identity, &project).within(PATIENCE);
+                    let going_on = end == "/items";
+                    let mut request = asks(vec![user("Hello")]);
+                    if going_on {
+                        let first = world.step(request.clone()).await;
+                        let items = vec![user("Hello"), assistant(&first.text), user("Go on")];
+                        request = StepRequest { session: first.session, ..asks(items) };
+                    }
+                    proxy.plan_for(fault, times, move |parts| {
+                        parts.method == method && parts.uri.path().ends_with(end)
+                    });
+                    let begun = Instant::now();
+                    let told = tokio::time::timeout(
+                        Duration::from_secs(12),
+                        tried(&ours, "conf-a", request.clone()),
+                    );
+                    // A response is waited for as long as a step may take; here nobody does.
+                    let Ok(told) = told.await else {
+                        assert_eq!(
+                            end,
+                            "/responses",
+                            "{fault:?} × {method} {end} × {times}: {:?}",
+                            begun.elapsed()
+                        );
+                        continue;
+                    };
+                    if let Err(error) = &told {
+                        assert!(error.transient(), "{fault:?} × {method} {end} × {times}: {error:?}");
+                    }
+                    assert!(proxy.seen().len() < 40, "{fault:?} × {method} {end}: {}", proxy.seen().len());
+                    proxy.heal();
+                    let again = match told {
+                        Ok(told) => told,
+                        Err(_) => tried(&ours, "conf-a", request.clone()).await.unwrap(),
+                    };
+                    let session = again.session.unwrap();
+                    let conversations = world.foundry.conversations();
+                    let (_, _, items) = conversations.iter().find(|(id, ..)| session.contains(id)).unwrap();
+                    assert_eq!(items.len(), request.items.len() + 1, "{fault:?} × {method} {end} × {times}");
+                    assert_eq!(world.foundry.agents().len(), 1, "{fault:?} × {method} {end}");
+                }
+            }
+        })
+    });
+    for test in tests {
+        test.await.unwrap();
+    }
+}
