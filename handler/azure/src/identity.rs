@@ -1,6 +1,6 @@
 //! Who asks. Each tenant's work is done with that tenant's identity, and a token of one is never at hand for another.
 
-use crate::{Tenants, transport};
+use crate::{Tenants, error, transport};
 use azure_core::credentials::TokenCredential;
 use azure_identity::{
     ClientAssertionCredentialOptions, DeveloperToolsCredential, ManagedIdentityCredential,
@@ -9,7 +9,7 @@ use azure_identity::{
 };
 use pool::{
     TenantId,
-    ports::{PortError, PortResult},
+    ports::{PortError, PortResult, Secret},
 };
 use quick_cache::sync::Cache;
 use std::sync::Arc;
@@ -57,6 +57,17 @@ impl Identities {
         let client_id = record.managed_identity_client_id.clone().or_else(|| self.own.clone());
         let key = (tenant.clone(), client_id);
         self.known.get_or_insert_with(&key, || (self.maker)(key.1.as_deref()))
+    }
+
+    /// A token of `tenant`'s identity for what `scope` names, such as `https://cognitiveservices.azure.com/.default`. The
+    /// credential keeps it until shortly before it ends.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of); and `Unavailable` where no token is to be had.
+    pub async fn token(&self, tenant: &TenantId, scope: &str) -> PortResult<Secret> {
+        let credential = self.of(tenant).await?;
+        let token = credential.get_token(&[scope], None).await.map_err(error::port)?;
+        Ok(Secret::new(token.token.secret()))
     }
 }
 

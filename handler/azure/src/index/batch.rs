@@ -1,6 +1,6 @@
 //! Writes in batches. The service writes what it can of one, and says of each key what became of it.
 
-use super::{AzureIndex, WRITE};
+use super::AzureIndex;
 use crate::rest::{RETRIES, pause};
 use pool::{
     TenantId,
@@ -46,7 +46,7 @@ impl AzureIndex {
         if actions.is_empty() {
             return Ok(());
         }
-        let (index, deadline) = (self.index_of(tenant).await?, Instant::now() + WRITE);
+        let index = self.index_of(tenant).await?;
         let mut rest = actions.into_iter().peekable();
         while rest.peek().is_some() {
             let (mut batch, mut size) = (Vec::new(), 0);
@@ -56,7 +56,7 @@ impl AzureIndex {
             }) {
                 batch.push(action);
             }
-            self.batch(tenant, &index, batch, make, deadline).await?;
+            self.batch(tenant, &index, batch, make).await?;
         }
         Ok(())
     }
@@ -67,8 +67,8 @@ impl AzureIndex {
         index: &str,
         mut left: Vec<Action>,
         make: bool,
-        deadline: Instant,
     ) -> PortResult<()> {
+        let deadline = Instant::now() + self.total;
         for attempt in 0..=RETRIES {
             if attempt > 0 {
                 let pause = pause(attempt - 1, None, &*self.entropy);

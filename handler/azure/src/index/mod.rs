@@ -45,9 +45,8 @@ use url::Url;
 
 const VERSION: &str = "2026-04-01";
 const SCOPE: &str = "https://search.azure.com/.default";
-/// How long all batches of a write may take together.
-const WRITE: Duration = Duration::from_secs(60);
-const SEARCH: Duration = Duration::from_secs(20);
+/// How long a search may take, and a batch of a write.
+const TOTAL: Duration = Duration::from_secs(30);
 /// How deep the list by vector is read before it is fused with the list by words.
 const DEPTH: usize = 50;
 /// What a vector's rank counts beside a word's. Words are the primary signal: weak vectors push good passages out.
@@ -56,6 +55,7 @@ const VECTOR_WEIGHT: f64 = 0.4;
 /// [`Index`] in Azure AI Search.
 pub struct AzureIndex {
     rest: Rest,
+    total: Duration,
     tenants: Tenants,
     shared: String,
     schema: Schema,
@@ -78,7 +78,22 @@ impl AzureIndex {
         let schema = Schema::new(&settings)?;
         let tenants = identities.tenants().clone();
         let rest = Rest::new(client, identities, settings.endpoint, SCOPE, entropy.clone());
-        Ok(Self { rest, tenants, shared: settings.index, schema, compared: Mutex::default(), entropy })
+        Ok(Self {
+            rest,
+            total: TOTAL,
+            tenants,
+            shared: settings.index,
+            schema,
+            compared: Mutex::default(),
+            entropy,
+        })
+    }
+
+    /// With other times: after `each` an attempt is given up and another begun, and after `total` a search, or a batch of
+    /// a write. Without: 15 and 30 seconds.
+    pub fn within(mut self, each: Duration, total: Duration) -> Self {
+        (self.rest, self.total) = (self.rest.with_attempt(each), total);
+        self
     }
 
     async fn index_of(&self, tenant: &TenantId) -> PortResult<String> {
@@ -162,7 +177,6 @@ impl AzureIndex {
         }
         let mut body = json!({
             "filter": filter::render(&self.schema, tenant, &query.visibility, query.filter.as_ref())?,
-            "vectorFilterMode": "preFilter",
             "select": document::SELECT,
             "top": query.top,
         });
@@ -174,6 +188,8 @@ impl AzureIndex {
             body["searchMode"] = "any".into();
         }
         if let Some(vector) = by_vector {
+            // Filtered after, the nearest would be others', and the answer would tell that there are such.
+            body["vectorFilterMode"] = "preFilter".into();
             let (k, weight) = if by_words { (query.top.max(DEPTH), VECTOR_WEIGHT) } else { (query.top, 1.0) };
             body["vectorQueries"] =
                 json!([{"kind": "vector", "vector": vector, "fields": "vector", "k": k, "weight": weight}]);
@@ -202,7 +218,7 @@ impl Index for AzureIndex {
         let Some(body) = self.ask(tenant, query)? else { return Ok(Vec::new()) };
         let by_vector = body.get("search").is_none();
         let index = self.index_of(tenant).await?;
-        let deadline = Instant::now() + SEARCH;
+        let deadline = Instant::now() + self.total;
         let answer = self.docs(tenant, &index, "search.post.search", &body, deadline).await?;
         let Some(answer) = answer else { return Ok(Vec::new()) };
         let found: Answered = answer.json()?;

@@ -129,7 +129,7 @@ fn fitting(filter: &Filter) -> BTreeMap<String, Scalar> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig { cases: 500, max_shrink_iters: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn filters_mean_what_they_say_and_the_tenant_comes_first(
@@ -186,6 +186,15 @@ fn what_is_not_declared_is_refused() {
     }
     let long = entry(&"x".repeat(800), None, BTreeMap::new());
     assert!(document::upload(&schema(), &a, &long).is_err());
+}
+
+#[test]
+fn zero_has_one_sign() {
+    let zero = Filter::eq(FieldPath::parse("year").unwrap(), Scalar::Number(-0.0));
+    let odata = filter::render(&schema(), &tenant("tenant-a"), &Visibility::Tenant, Some(&zero)).unwrap();
+    assert_eq!(odata, "tenantId eq 'tenant-a' and (n_year eq 0.0)");
+    let stored = entry("s", None, [("year".to_owned(), Scalar::Number(-0.0))].into());
+    assert_eq!(document(&tenant("tenant-a"), &stored)["n_year"].to_string(), "0.0");
 }
 
 #[test]

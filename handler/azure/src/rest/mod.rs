@@ -46,6 +46,7 @@ pub struct Rest {
     base: Url,
     scope: &'static str,
     entropy: Arc<dyn Entropy>,
+    attempt: Duration,
     budget: Budget,
     bulkheads: Bulkheads,
 }
@@ -67,9 +68,16 @@ impl Rest {
             base,
             scope,
             entropy,
+            attempt: ATTEMPT,
             budget: Budget::default(),
             bulkheads: Bulkheads::default(),
         }
+    }
+
+    /// With another time after which an attempt is given up and another begun. Without: 15 seconds.
+    pub fn with_attempt(mut self, attempt: Duration) -> Self {
+        self.attempt = attempt;
+        self
     }
 
     /// An address below the service's own. Each part of the path is one segment, whatever it holds.
@@ -145,7 +153,7 @@ impl Rest {
         whole: bool,
     ) -> Result<Option<(Response, Whole)>, Failure> {
         let until = match call.repeat {
-            Repeat::Safe => call.deadline.min(Instant::now() + ATTEMPT),
+            Repeat::Safe => call.deadline.min(Instant::now() + self.attempt),
             Repeat::Once => call.deadline,
         };
         let late = |what: &'static str| Failure::new(PortError::unavailable(what), Again::IfSafe);
@@ -168,11 +176,10 @@ impl Rest {
 
     async fn request(&self, call: &Call<'_>, id: Uuid) -> Result<Request, Failure> {
         let before = |error| Failure::new(error, Again::Never);
-        let credential = self.identities.of(call.tenant).await.map_err(before)?;
-        // The credential keeps its tokens, and has retries of its own.
-        let token = credential.get_token(&[self.scope], None).await.map_err(|e| before(error::port(e)))?;
+        // The credential has retries of its own.
+        let token = self.identities.token(call.tenant, self.scope).await.map_err(before)?;
         let header = |text: &str| HeaderValue::from_str(text).map_err(|e| before(PortError::refused(e)));
-        let mut bearer = header(&format!("Bearer {}", token.token.secret()))?;
+        let mut bearer = header(&format!("Bearer {}", token.expose()))?;
         bearer.set_sensitive(true);
         let mut request = Request::new(call.method.clone(), call.url.clone());
         *request.headers_mut() = call.headers.clone();

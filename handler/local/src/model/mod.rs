@@ -5,5 +5,5 @@ mod openai;
 mod segments;
 
 pub use extractive::Extractive;
-pub use openai::{Endpoint, EndpointError, Fault, OpenAiCompatible, OpenAiEmbeddings};
+pub use openai::{Endpoint, EndpointError, Fault, OpenAiCompatible, OpenAiEmbeddings, Tokens};
 pub use pool::ports::Secret;

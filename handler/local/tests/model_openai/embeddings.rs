@@ -72,7 +72,8 @@ async fn the_length_is_learnt_and_then_held_to() {
         answer(data)
     })
     .await;
-    let embedder = OpenAiEmbeddings::learn(server.endpoint(), "m").await.expect("a length");
+    let embedder =
+        OpenAiEmbeddings::learn(server.endpoint(), &tenant("contoso"), "m").await.expect("a length");
     assert_eq!(embedder.dimensions(), 3);
     let error = embedder.embed(&tenant("contoso"), &["1".to_owned()]).await.expect_err("another length");
     assert_eq!(code(&error), (false, "wrong_dimensions"));

@@ -350,14 +350,14 @@ async fn writes(index: &dyn Index, c: &TenantId) {
         ..entry(source, "t", content)
     };
     index
-        .upsert(c, vec![with("one", "walrus", Some(vec![1.0, 0.0])), with("two", "narwhal", None)])
+        .upsert(c, vec![with("one", "walrus", Some(vec![1.0, 0.0, 0.0, 0.0])), with("two", "narwhal", None)])
         .await
         .unwrap();
-    index.upsert(c, vec![with("one", "penguin", Some(vec![0.0, 1.0]))]).await.unwrap();
+    index.upsert(c, vec![with("one", "penguin", Some(vec![0.0, 1.0, 0.0, 0.0]))]).await.unwrap();
     assert_eq!(index.search(c, &text("walrus")).await.unwrap(), [], "an entry replaces the one of its name");
     assert_eq!(sources(&found(index, c, &text("penguin")).await), ["one"]);
     assert_eq!(sources(&found(index, c, &text("narwhal")).await), ["two"]);
-    let vector = SearchQuery { mode: SearchMode::Vector, vector: Some(vec![1.0, 0.0]), ..text("") };
+    let vector = SearchQuery { mode: SearchMode::Vector, vector: Some(vec![1.0, 0.0, 0.0, 0.0]), ..text("") };
     let hits = found(index, c, &vector).await;
     assert!(hits.len() == 1 && hits[0].score < 0.5, "the vector is replaced too");
     index.upsert(c, vec![with("one", "penguin", None)]).await.unwrap();

@@ -50,8 +50,12 @@ struct Shared {
     identity: Identity,
     audit: Audit,
     indexes: Mutex<BTreeMap<String, Stored>>,
-    /// What the next actions on documents are answered, instead of being done.
-    refusals: Mutex<VecDeque<u16>>,
+    /// What the first actions of the next batches are answered, instead of being done.
+    refusals: Mutex<VecDeque<Vec<u16>>>,
+    /// How many actions each batch had.
+    actions: Mutex<Vec<usize>>,
+    /// The tenant that all hits are said to be of.
+    lie: Mutex<Option<String>>,
 }
 
 #[derive(Default)]
@@ -77,6 +81,8 @@ impl Search {
             audit: audit.clone(),
             indexes: Mutex::default(),
             refusals: Mutex::default(),
+            actions: Mutex::default(),
+            lie: Mutex::default(),
         });
         let router = Router::new()
             .route("/{index}", get(index).put(index).delete(index))
@@ -96,9 +102,9 @@ impl Search {
         self.server.address()
     }
 
-    /// The next actions on documents are not done, but answered these statuses, one each; then all is well again.
-    pub fn refuse(&self, statuses: impl IntoIterator<Item = u16>) {
-        self.shared.refusals.lock().unwrap().extend(statuses);
+    /// The first actions of one of the next batches are not done, but answered these statuses.
+    pub fn refuse(&self, statuses: &[u16]) {
+        self.shared.refusals.lock().unwrap().push_back(statuses.to_vec());
     }
 
     /// All documents of an index.
@@ -107,10 +113,14 @@ impl Search {
         indexes.get(index).map(|index| index.documents.values().cloned().collect()).unwrap_or_default()
     }
 
-    /// Changes a document behind everybody's back.
-    pub fn tamper(&self, index: &str, change: impl FnMut(&mut Map<String, Value>)) {
-        let mut indexes = self.shared.indexes.lock().unwrap();
-        indexes.get_mut(index).unwrap().documents.values_mut().for_each(change);
+    /// From now on, answers say that every hit is this tenant's.
+    pub fn lie(&self, tenant: &str) {
+        *self.shared.lie.lock().unwrap() = Some(tenant.to_owned());
+    }
+
+    /// How many actions each batch had, in order.
+    pub fn actions(&self) -> Vec<usize> {
+        self.shared.actions.lock().unwrap().clone()
     }
 
     /// The names of all indexes.
@@ -244,11 +254,11 @@ fn operate(
             let touched: BTreeSet<Option<String>> =
                 actions.iter().map(|action| action.tenant(&stored.documents)).collect();
             shared.note(&claims, touched, &what);
-            let mut refusals = shared.refusals.lock().unwrap();
-            let results: Vec<Value> = actions
-                .into_iter()
-                .map(|action| action.run(&mut stored.documents, refusals.pop_front()))
-                .collect();
+            shared.actions.lock().unwrap().push(actions.len());
+            let refusals = shared.refusals.lock().unwrap().pop_front().unwrap_or_default();
+            let refusals = refusals.into_iter().map(Some).chain(std::iter::repeat(None));
+            let run = |(action, refusal): (documents::Action, _)| action.run(&mut stored.documents, refusal);
+            let results: Vec<Value> = actions.into_iter().zip(refusals).map(run).collect();
             let whole = results.iter().all(|result| result["status"] == true);
             let status = if whole { StatusCode::OK } else { StatusCode::MULTI_STATUS };
             Ok((status, Json(json!({"value": results}))).into_response())
@@ -256,7 +266,11 @@ fn operate(
         "search.post.search" => {
             let query = query::Query::read(&stored.schema, &body)?;
             shared.note(&claims, [query.tenant()], &what);
-            Ok(Json(json!({"value": query.run(&stored.schema, &stored.documents)})).into_response())
+            let mut hits = query.run(&stored.schema, &stored.documents);
+            if let Some(tenant) = &*shared.lie.lock().unwrap() {
+                hits.iter_mut().for_each(|hit| hit["tenantId"] = tenant.as_str().into());
+            }
+            Ok(Json(json!({"value": hits})).into_response())
         }
         _ => Err((StatusCode::NOT_FOUND, "no such operation".to_owned())),
     }

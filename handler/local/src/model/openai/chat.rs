@@ -36,13 +36,13 @@ impl OpenAiCompatible {
 
 #[async_trait]
 impl Model for OpenAiCompatible {
-    async fn step(&self, _tenant: &TenantId, request: StepRequest) -> PortResult<ModelStream> {
+    async fn step(&self, tenant: &TenantId, request: StepRequest) -> PortResult<ModelStream> {
         let model = if request.model.is_empty() { &self.model } else { &request.model };
         if model.is_empty() {
             return Err(PortError::refused(Fault::new("no_model")));
         }
         let body = body(model, &request);
-        let response = self.endpoint.post(&["chat", "completions"], &body).await?;
+        let response = self.endpoint.post(tenant, &["chat", "completions"], &body).await?;
         Ok(events(pieces(response), prompt_tokens(&body)).boxed())
     }
 }

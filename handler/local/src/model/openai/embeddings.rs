@@ -28,19 +28,23 @@ impl OpenAiEmbeddings {
         Self { endpoint, model: model.into(), dimensions }
     }
 
-    /// A model whose vectors' length is learnt by asking for one.
+    /// A model whose vectors' length is learnt by asking for one, with the tenant's token if tokens are tenants'.
     ///
     /// # Errors
     /// If the endpoint fails.
-    pub async fn learn(endpoint: Arc<Endpoint>, model: impl Into<String>) -> PortResult<Self> {
+    pub async fn learn(
+        endpoint: Arc<Endpoint>,
+        tenant: &TenantId,
+        model: impl Into<String>,
+    ) -> PortResult<Self> {
         let mut learner = Self::new(endpoint, model, 0);
-        let vectors = learner.ask(&["dimensions".to_owned()]).await?;
+        let vectors = learner.ask(tenant, &["dimensions".to_owned()]).await?;
         learner.dimensions = vectors.first().map_or(0, Vec::len);
         Ok(learner)
     }
 
-    async fn batch(&self, texts: &[String]) -> PortResult<Vec<Vec<f32>>> {
-        let vectors = self.ask(texts).await?;
+    async fn batch(&self, tenant: &TenantId, texts: &[String]) -> PortResult<Vec<Vec<f32>>> {
+        let vectors = self.ask(tenant, texts).await?;
         if vectors.iter().any(|vector| vector.len() != self.dimensions) {
             // Another try would get the same: the setting and the model disagree.
             return Err(PortError::refused(Fault::new("wrong_dimensions")));
@@ -48,9 +52,9 @@ impl OpenAiEmbeddings {
         Ok(vectors)
     }
 
-    async fn ask(&self, texts: &[String]) -> PortResult<Vec<Vec<f32>>> {
+    async fn ask(&self, tenant: &TenantId, texts: &[String]) -> PortResult<Vec<Vec<f32>>> {
         let body = json!({ "model": self.model, "input": texts, "encoding_format": "float" });
-        let response = self.endpoint.post(&["embeddings"], &body).await?;
+        let response = self.endpoint.post(tenant, &["embeddings"], &body).await?;
         let bytes = read(response, MAX_BODY).await?;
         let answer: Embeddings = serde_json::from_slice(&bytes)
             .map_err(|_| PortError::unavailable(Fault::new("bad_embeddings")))?;
@@ -64,10 +68,10 @@ impl Embedder for OpenAiEmbeddings {
         self.dimensions
     }
 
-    async fn embed(&self, _tenant: &TenantId, texts: &[String]) -> PortResult<Vec<Vec<f32>>> {
+    async fn embed(&self, tenant: &TenantId, texts: &[String]) -> PortResult<Vec<Vec<f32>>> {
         let mut vectors = Vec::with_capacity(texts.len());
         for texts in texts.chunks(BATCH) {
-            vectors.extend(self.batch(texts).await?);
+            vectors.extend(self.batch(tenant, texts).await?);
         }
         Ok(vectors)
     }

@@ -4,12 +4,15 @@ use super::{
 };
 use crate::model::Secret;
 use bytes::{Bytes, BytesMut};
-use futures::{Stream, TryStreamExt as _};
+use futures::{FutureExt as _, Stream, TryStreamExt as _, future::BoxFuture};
 use jiff::{Timestamp, fmt::rfc2822};
-use pool::ports::{Clock, PortError, PortResult};
+use pool::{
+    TenantId,
+    ports::{Clock, PortError, PortResult},
+};
 use reqwest::{
     Client, Response, StatusCode,
-    header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER},
+    header::{AUTHORIZATION, HeaderMap, HeaderValue, InvalidHeaderValue, RETRY_AFTER},
     redirect, retry,
 };
 use serde::Serialize;
@@ -28,10 +31,13 @@ const MAX_ERROR_BODY: usize = 64 * 1024;
 const MAX_PATIENCE: Duration = Duration::from_secs(60);
 const DEFAULT_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Where the bearer token of a request comes from, for services whose tokens end: it is asked each time.
+pub type Tokens = Arc<dyn Fn(TenantId) -> BoxFuture<'static, PortResult<Secret>> + Send + Sync>;
+
 /// A server that speaks the OpenAI dialect, and the key to it. Models and embeddings share it, and its connections.
 pub struct Endpoint {
     base: Url,
-    authorization: Option<HeaderValue>,
+    tokens: Option<Tokens>,
     clock: Arc<dyn Clock>,
     client: OnceLock<Client>,
 }
@@ -60,25 +66,38 @@ impl Endpoint {
     /// # Errors
     /// If the address or the key cannot be used.
     pub fn new(base: &str, api_key: Option<&Secret>, clock: Arc<dyn Clock>) -> Result<Self, EndpointError> {
-        let base = Url::parse(base.trim()).map_err(|_| EndpointError::NotAUrl)?;
-        if !matches!(base.scheme(), "http" | "https") {
-            return Err(EndpointError::Scheme);
+        let mut endpoint = Self { base: address(base)?, tokens: None, clock, client: OnceLock::new() };
+        if let Some(key) = api_key.cloned() {
+            bearer(&key).map_err(|_| EndpointError::Key)?;
+            endpoint.tokens = Some(Arc::new(move |_| std::future::ready(Ok(key.clone())).boxed()));
         }
-        if !base.username().is_empty() || base.password().is_some() {
-            return Err(EndpointError::Credentials);
-        }
-        let authorization = api_key.map(bearer).transpose()?;
-        Ok(Self { base, authorization, clock, client: OnceLock::new() })
+        Ok(endpoint)
+    }
+
+    /// The same, with a token of the tenant's for each request, as an Azure OpenAI deployment at `/openai/v1` takes it.
+    ///
+    /// # Errors
+    /// If the address cannot be used.
+    pub fn with_tokens(base: &str, tokens: Tokens, clock: Arc<dyn Clock>) -> Result<Self, EndpointError> {
+        Ok(Self { base: address(base)?, tokens: Some(tokens), clock, client: OnceLock::new() })
     }
 
     /// Posts a body below the base. An answer that is not a success is an error.
-    pub(super) async fn post(&self, path: &[&str], body: &(impl Serialize + Sync)) -> PortResult<Response> {
+    pub(super) async fn post(
+        &self,
+        tenant: &TenantId,
+        path: &[&str],
+        body: &(impl Serialize + Sync),
+    ) -> PortResult<Response> {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
         let mut headers = HeaderMap::new();
-        headers.extend(self.authorization.clone().map(|value| (AUTHORIZATION, value)));
+        if let Some(tokens) = &self.tokens {
+            let token = tokens(tenant.clone()).await?;
+            headers.insert(AUTHORIZATION, bearer(&token).map_err(|_| PortError::refused(Fault::new("key")))?);
+        }
         let sent = self.client()?.post(url).headers(headers).timeout(WHOLE).json(body).send().await;
         let response = sent.map_err(Fault::transport)?;
         if response.status().is_success() { Ok(response) } else { Err(self.failure(response).await) }
@@ -146,9 +165,19 @@ pub(super) async fn read(response: Response, limit: usize) -> PortResult<BytesMu
     Ok(body)
 }
 
-fn bearer(key: &Secret) -> Result<HeaderValue, EndpointError> {
-    let mut value =
-        HeaderValue::from_str(&format!("Bearer {}", key.expose())).map_err(|_| EndpointError::Key)?;
+fn address(base: &str) -> Result<Url, EndpointError> {
+    let base = Url::parse(base.trim()).map_err(|_| EndpointError::NotAUrl)?;
+    if !matches!(base.scheme(), "http" | "https") {
+        return Err(EndpointError::Scheme);
+    }
+    if !base.username().is_empty() || base.password().is_some() {
+        return Err(EndpointError::Credentials);
+    }
+    Ok(base)
+}
+
+fn bearer(key: &Secret) -> Result<HeaderValue, InvalidHeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose()))?;
     value.set_sensitive(true);
     Ok(value)
 }

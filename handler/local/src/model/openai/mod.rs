@@ -13,5 +13,5 @@ mod wire;
 
 pub use chat::OpenAiCompatible;
 pub use embeddings::OpenAiEmbeddings;
-pub use endpoint::{Endpoint, EndpointError};
+pub use endpoint::{Endpoint, EndpointError, Tokens};
 pub use fault::Fault;
