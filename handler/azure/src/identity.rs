@@ -13,6 +13,7 @@ use pool::{
 };
 use quick_cache::sync::Cache;
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 /// How the service proves who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +36,13 @@ pub struct Identities {
     tenants: Tenants,
     maker: Maker,
     known: Cache<(TenantId, Option<String>), Arc<dyn TokenCredential>>,
+    app: OnceCell<Arc<dyn TokenCredential>>,
 }
 
 impl Identities {
     /// `own`: the client id of the app's user-assigned identity; `None`: its system-assigned one.
     pub fn new(own: Option<String>, tenants: Tenants, maker: Maker) -> Self {
-        Self { own, tenants, maker, known: Cache::new(4_096) }
+        Self { own, tenants, maker, known: Cache::new(4_096), app: OnceCell::new() }
     }
 
     /// What the directory says of tenants.
@@ -57,6 +59,14 @@ impl Identities {
         let client_id = record.managed_identity_client_id.clone().or_else(|| self.own.clone());
         let key = (tenant.clone(), client_id);
         self.known.get_or_insert_with(&key, || (self.maker)(key.1.as_deref()))
+    }
+
+    /// The app's own credential, for what is no tenant's.
+    ///
+    /// # Errors
+    /// `Refused` when the environment does not say how to get one.
+    pub async fn app(&self) -> PortResult<Arc<dyn TokenCredential>> {
+        self.app.get_or_try_init(|| async { (self.maker)(self.own.as_deref()) }).await.cloned()
     }
 }
 

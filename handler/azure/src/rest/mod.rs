@@ -168,7 +168,11 @@ impl Rest {
 
     async fn request(&self, call: &Call<'_>, id: Uuid) -> Result<Request, Failure> {
         let before = |error| Failure::new(error, Again::Never);
-        let credential = self.identities.of(call.tenant).await.map_err(before)?;
+        let credential = match call.as_app {
+            true => self.identities.app().await,
+            false => self.identities.of(call.tenant).await,
+        };
+        let credential = credential.map_err(before)?;
         // The credential keeps its tokens, and has retries of its own.
         let token = credential.get_token(&[self.scope], None).await.map_err(|e| before(error::port(e)))?;
         let header = |text: &str| HeaderValue::from_str(text).map_err(|e| before(PortError::refused(e)));
