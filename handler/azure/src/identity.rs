@@ -13,6 +13,7 @@ use pool::{
 };
 use quick_cache::sync::Cache;
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 /// How the service proves who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +36,13 @@ pub struct Identities {
     tenants: Tenants,
     maker: Maker,
     known: Cache<(TenantId, Option<String>), Arc<dyn TokenCredential>>,
+    app: OnceCell<Arc<dyn TokenCredential>>,
 }
 
 impl Identities {
     /// `own`: the client id of the app's user-assigned identity; `None`: its system-assigned one.
     pub fn new(own: Option<String>, tenants: Tenants, maker: Maker) -> Self {
-        Self { own, tenants, maker, known: Cache::new(4_096) }
+        Self { own, tenants, maker, known: Cache::new(4_096), app: OnceCell::new() }
     }
 
     /// What the directory says of tenants.
@@ -66,6 +68,16 @@ impl Identities {
     /// As [`of`](Self::of); and `Unavailable` where no token is to be had.
     pub async fn token(&self, tenant: &TenantId, scope: &str) -> PortResult<Secret> {
         let credential = self.of(tenant).await?;
+        let token = credential.get_token(&[scope], None).await.map_err(error::port)?;
+        Ok(Secret::new(token.token.secret()))
+    }
+
+    /// A token of the app's own identity, for what is no tenant's.
+    ///
+    /// # Errors
+    /// As [`token`](Self::token).
+    pub async fn app_token(&self, scope: &str) -> PortResult<Secret> {
+        let credential = self.app.get_or_try_init(|| async { (self.maker)(self.own.as_deref()) }).await?;
         let token = credential.get_token(&[scope], None).await.map_err(error::port)?;
         Ok(Secret::new(token.token.secret()))
     }

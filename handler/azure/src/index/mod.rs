@@ -141,10 +141,11 @@ impl AzureIndex {
         self.compared.lock().unwrap_or_else(PoisonError::into_inner).insert(index.to_owned())
     }
 
-    /// Makes the index, or adds the columns that it lacks.
+    /// Makes the index, or adds the columns that it lacks. It is the app that does: an index is shared, and a tenant's
+    /// identity has a right to documents alone.
     async fn ensure(&self, tenant: &TenantId, index: &str, deadline: Instant) -> PortResult<()> {
         let url = self.url(&[&format!("indexes('{index}')")]);
-        let call = |method| Call::new(tenant, method, url.clone()).by(deadline);
+        let call = |method| Call::new(tenant, method, url.clone()).as_app().by(deadline);
         let put = match self.rest.send(call(Method::GET)).await? {
             None => call(Method::PUT).header("if-none-match", "*")?.json(&self.schema.definition(index))?,
             Some(answer) => {

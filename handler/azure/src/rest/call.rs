@@ -31,6 +31,7 @@ pub enum Repeat {
 #[derive(Clone, Debug)]
 pub struct Call<'a> {
     pub(super) tenant: &'a TenantId,
+    pub(super) as_app: bool,
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
@@ -45,7 +46,14 @@ impl<'a> Call<'a> {
     pub fn new(tenant: &'a TenantId, method: Method, url: Url) -> Self {
         let repeat = if method.is_idempotent() { Repeat::Safe } else { Repeat::Once };
         let deadline = Instant::now() + DEADLINE;
-        Self { tenant, method, url, headers: HeaderMap::new(), body: None, repeat, deadline, limit: LIMIT }
+        let (headers, limit) = (HeaderMap::new(), LIMIT);
+        Self { tenant, as_app: false, method, url, headers, body: None, repeat, deadline, limit }
+    }
+
+    /// With the app's own identity, for what no tenant's may do, such as making an index.
+    pub fn as_app(mut self) -> Self {
+        self.as_app = true;
+        self
     }
 
     /// With a body.

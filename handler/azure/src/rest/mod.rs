@@ -177,7 +177,11 @@ impl Rest {
     async fn request(&self, call: &Call<'_>, id: Uuid) -> Result<Request, Failure> {
         let before = |error| Failure::new(error, Again::Never);
         // The credential has retries of its own.
-        let token = self.identities.token(call.tenant, self.scope).await.map_err(before)?;
+        let token = match call.as_app {
+            true => self.identities.app_token(self.scope).await,
+            false => self.identities.token(call.tenant, self.scope).await,
+        };
+        let token = token.map_err(before)?;
         let header = |text: &str| HeaderValue::from_str(text).map_err(|e| before(PortError::refused(e)));
         let mut bearer = header(&format!("Bearer {}", token.expose()))?;
         bearer.set_sensitive(true);

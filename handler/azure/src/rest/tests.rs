@@ -132,6 +132,18 @@ async fn a_call_carries_its_tenants_token_and_an_id() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_no_tenant_may_do_is_done_by_the_app() {
+    let service = service(vec![say(200)]);
+    let tenant = tenant("two");
+    service.rest.send(service.call(&tenant, Method::PUT).as_app()).await.unwrap().unwrap();
+    service.rest.send(service.call(&tenant, Method::PUT)).await.unwrap().unwrap();
+    let seen = service.seen.lock().unwrap();
+    let token = |at: usize| seen[at].1.headers()["authorization"].to_str().unwrap().to_owned();
+    assert!(token(0).starts_with("Bearer None "), "{}", token(0));
+    assert!(token(1).starts_with("Bearer Some(\"id-of-two\") "), "{}", token(1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_goes_to_its_service_alone() {
     let service = service(vec![say(200)]);
     for elsewhere in
