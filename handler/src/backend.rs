@@ -6,7 +6,7 @@ mod local;
 use crate::{config::Config, extraction::ChildExtractor};
 use ::local::{
     OsEntropy,
-    model::{Endpoint, Extractive, OpenAiCompatible, OpenAiEmbeddings, Secret},
+    model::{Endpoint, Extractive, OpenAiCompatible, OpenAiEmbeddings, Secret, Tokens},
 };
 use pool::{
     SealKeys,
@@ -54,11 +54,14 @@ fn extractor() -> Result<Arc<dyn Extractor>, Fault> {
 
 type Models = (Arc<dyn Model>, Option<Arc<dyn Embedder>>);
 
-/// The OpenAI-compatible endpoint that is set, or the offline model.
-fn models(config: &Config) -> Result<Models, Fault> {
+/// The OpenAI-compatible endpoint that is set, or the offline model. Without a key, it is given `tokens`, if there are any.
+fn models(config: &Config, tokens: Option<Tokens>) -> Result<Models, Fault> {
     let Some(model) = &config.model else { return Ok((Arc::new(Extractive::default()), None)) };
-    let key = model.key.clone().map(Secret::new);
-    let endpoint = Arc::new(Endpoint::new(&model.endpoint, key.as_ref(), Arc::new(SystemClock))?);
+    let clock = Arc::new(SystemClock);
+    let endpoint = Arc::new(match (&model.key, tokens) {
+        (None, Some(tokens)) => Endpoint::with_tokens(&model.endpoint, tokens, clock)?,
+        (key, _) => Endpoint::new(&model.endpoint, key.clone().map(Secret::new).as_ref(), clock)?,
+    });
     let embedder = model.embedding.as_ref().map(|(name, dimensions)| {
         Arc::new(OpenAiEmbeddings::new(endpoint.clone(), name, *dimensions)) as Arc<dyn Embedder>
     });

@@ -6,8 +6,10 @@ use azure::{
     AzureBlobs, AzureHostBlobs, AzureHostQueues, AzureIndex, AzureLinks, AzureQueue, BlobAccount, Cosmos,
     CosmosDirectory, CosmosRecords, Encoding, FoundryModel, Identities, IndexSettings, Maker, Tenants,
 };
+use futures::FutureExt;
+use local::model::Tokens;
 use pool::{
-    SealKeys,
+    SealKeys, TenantId,
     ports::{Directory, Model, Ports, SystemClock},
 };
 use std::sync::Arc;
@@ -45,6 +47,16 @@ impl Services {
         Ok(BlobAccount::new(&self.blobs, identities, self.tenants.clone(), self.client.clone())?)
     }
 
+    /// Tokens for Azure OpenAI, of each tenant's identity.
+    fn tokens(&self) -> Tokens {
+        let identities = self.identities.clone();
+        Arc::new(move |tenant: TenantId| {
+            let identities = identities.clone();
+            async move { identities.token(&tenant, "https://cognitiveservices.azure.com/.default").await }
+                .boxed()
+        })
+    }
+
     /// The queues, as the app itself sees them.
     pub(crate) fn queue(&self) -> Result<AzureQueue, Fault> {
         let credential = (self.maker)(self.own.as_deref())?;
@@ -68,7 +80,7 @@ pub(super) fn open(config: &Config, azure: &AzureConfig) -> Result<Backend, Faul
     let (current, keys) = &azure.seal;
     let keys =
         SealKeys::new(current, keys.clone(), azure.naming).ok_or("SEAL_KEYS has no key to seal with")?;
-    let (model, embedder) = models(config)?;
+    let (model, embedder) = models(config, Some(services.tokens()))?;
     let model: Arc<dyn Model> = match &azure.foundry {
         None => model,
         Some(project) => Arc::new(FoundryModel::new(

@@ -14,7 +14,7 @@ pub(super) fn open(config: &Config) -> Result<Backend, Fault> {
     let (current, keys) = local.keys.seal();
     let keys =
         SealKeys::new(current, keys, local.keys.names()).ok_or("the key file has no key to seal with")?;
-    let (model, embedder) = models(config)?;
+    let (model, embedder) = models(config, None)?;
     let ports = Ports {
         records: local.records.clone(),
         blobs: local.blobs.clone(),
