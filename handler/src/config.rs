@@ -41,6 +41,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("MODEL_API_KEY", "", "The endpoint's key, if it wants one."),
     setting("EMBEDDING_MODEL", "", "The endpoint's embedding model. Empty: search by words alone."),
     setting("EMBEDDING_DIMENSIONS", "1536", "The length of its vectors."),
+    setting("MCP_SERVERS", "", "MCP servers whose tools agents in Foundry may be given: `label=https://address`, with commas between. Each call waits for the client's approval."),
     setting("MAX_FILE_BYTES", "104857600", "The largest file that may be uploaded."),
     setting("CORS_ORIGINS", "", "Origins whose pages may read answers: exact, with commas between. Preflight requests are the platform's to answer."),
     setting("LOG_LEVEL", "info", "What is logged: `error`, `warn`, `info`, `debug`, or a filter such as `info,pool=debug`."),
@@ -70,6 +71,8 @@ pub struct Config {
     pub tenant_claim: String,
     /// The model's endpoint.
     pub model: Option<ModelConfig>,
+    /// MCP servers, by the labels that agents name.
+    pub mcp_servers: BTreeMap<String, url::Url>,
     /// Origins that browsers may call from.
     pub cors: Vec<String>,
     /// What is logged.
@@ -168,10 +171,15 @@ impl Config {
         if cors.iter().any(|origin| origin == "*" || origin == "null") {
             faults.push("CORS_ORIGINS must be exact origins: neither `*` nor `null`".into());
         }
+        let mcp_servers = mcp_servers(&text("MCP_SERVERS"), &mut faults);
+        if !mcp_servers.is_empty() && text("FOUNDRY_ENDPOINT").is_empty() {
+            faults.push("MCP_SERVERS is for agents in Foundry: FOUNDRY_ENDPOINT is needed beside it".into());
+        }
         let settings = Settings {
             collections: words(&text("RECORD_COLLECTIONS")),
             search_fields,
             models: words(&text("MODELS")),
+            mcp_servers: mcp_servers.keys().cloned().collect(),
             max_file,
         };
         let config = Self {
@@ -184,6 +192,7 @@ impl Config {
             jwks_file: text("JWT_JWKS_FILE").into(),
             tenant_claim: text("JWT_TENANT_CLAIM"),
             model,
+            mcp_servers,
             cors,
             log: text("LOG_LEVEL"),
             dies_with_stdin: stdin.is_some(),
@@ -248,6 +257,25 @@ fn search_fields(text: &str, faults: &mut Vec<String>) -> BTreeMap<String, Field
     fields
 }
 
+fn mcp_servers(text: &str, faults: &mut Vec<String>) -> BTreeMap<String, url::Url> {
+    let mut servers = BTreeMap::new();
+    for word in words(text) {
+        let server = word.split_once('=').and_then(|(label, address)| {
+            let legal = (1..=64).contains(&label.len())
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+            let address = url::Url::parse(address).ok()?;
+            let safe = address.scheme() == "https" && address.username().is_empty();
+            (legal && safe).then(|| (label.to_owned(), address))
+        });
+        match server {
+            Some((label, address)) => drop(servers.insert(label, address)),
+            None => faults
+                .push(format!("MCP_SERVERS: `{word}` must be a label and an address: `label=https://…`")),
+        }
+    }
+    servers
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,5 +325,23 @@ mod tests {
             Some("a.blob.core.windows.net")
         );
         assert!(read(&[("CORS_ORIGINS", "*")]).is_err());
+    }
+
+    #[test]
+    fn mcp_servers_have_labels_and_are_reached_over_tls() {
+        let with = |servers| read(&[("MCP_SERVERS", servers), ("FOUNDRY_ENDPOINT", "https://f.example")]);
+        let config = with("tickets=https://tickets.example/mcp, a_b=https://b.example").unwrap();
+        assert_eq!(config.settings.mcp_servers, ["a_b", "tickets"]);
+        assert_eq!(config.mcp_servers["tickets"].as_str(), "https://tickets.example/mcp");
+        for bad in [
+            "tickets",
+            "=https://a.example",
+            "a b=https://a.example",
+            "t=http://a.example",
+            "t=https://u@a.example",
+        ] {
+            assert!(with(bad).unwrap_err()[0].contains("MCP_SERVERS"), "{bad}");
+        }
+        assert!(read(&[("MCP_SERVERS", "t=https://a.example")]).is_err(), "only Foundry calls them");
     }
 }
