@@ -21,6 +21,7 @@ use std::{
     time::Duration,
 };
 use tracing::Instrument;
+use url::Url;
 
 /// How long a request may take that does not stream.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,8 +37,8 @@ pub struct App {
     pub doors: Doors,
     /// Origins that browsers may call from: exact.
     pub cors: Vec<HeaderValue>,
-    /// The authority of blob URLs that are ours.
-    pub storage_host: Option<String>,
+    /// The storage account whose blobs are ours; `None`: any.
+    pub storage_account: Option<Url>,
     /// The name of the backend, for readiness.
     pub backend: &'static str,
     /// The description of the API, made when it is first asked for.

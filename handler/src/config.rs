@@ -1,6 +1,13 @@
 //! Settings: a pure function of strings, that tells all faults at once.
 
-use pool::{FieldType, Settings};
+mod azure;
+mod issuers;
+mod mcp;
+
+pub use azure::AzureConfig;
+pub use issuers::{IssuerConfig, KeysAt};
+
+use pool::{FieldType, Grants, Settings};
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// The issuer of tokens on a developer's machine. Refused in Azure.
@@ -25,14 +32,29 @@ const fn setting(name: &'static str, default: &'static str, meaning: &'static st
 /// Every setting. `local.settings.json.example` says the same, and a test holds it to that.
 #[rustfmt::skip]
 pub const SETTINGS: &[Setting] = &[
-    setting("POOL_BACKEND", "local", "Where data is kept. `local`: files on this machine (refused in Azure)."),
+    setting("POOL_BACKEND", "local", "Where data is kept. `local`: files on this machine (refused in Azure). `azure`: the services below."),
     setting("POOL_STATE", ".pooled", "The folder of the local backend."),
     setting("LOCAL_STORAGE_URL", "", "Where the local backend's upload links point to; `dev` sets it. Empty: no links."),
-    setting("STORAGE_ACCOUNT_URL", "", "The storage account whose events are believed, as a URL. Empty: any."),
+    setting("STORAGE_ACCOUNT_URL", "", "The storage account's blobs, as a URL: `https://account.blob.core.windows.net`. Only its events are believed; empty: any account's, with the local backend."),
+    setting("STORAGE_QUEUE_URL", "", "The storage account's queues: `https://account.queue.core.windows.net`."),
+    setting("COSMOS_ENDPOINT", "", "The Cosmos DB account: `https://account.documents.azure.com/`."),
+    setting("COSMOS_DATABASE", "pool", "The database in it, with the containers `documents` and `tenants`."),
+    setting("SEARCH_ENDPOINT", "", "The AI Search service: `https://service.search.windows.net`."),
+    setting("SEARCH_INDEX", "documents", "The index that tenants share. A tenant with a prefix of its own has `<prefix>-<index>`."),
+    setting("KEYVAULT_URL", "", "The Key Vault that tenants share: `https://vault.vault.azure.net`. Empty: only tenants with a vault of their own have one."),
+    setting("FOUNDRY_ENDPOINT", "", "The Foundry project that runs agents: `https://account.services.ai.azure.com/api/projects/project`. Empty: MODEL_ENDPOINT is used."),
+    setting("AZURE_CREDENTIAL", "managed_identity", "How the service proves who it is to Azure: `managed_identity`, `workload_identity` or `developer` (whoever is signed in to `az`)."),
+    setting("AZURE_CLIENT_ID", "", "The client id of the app's user-assigned identity. Empty: its system-assigned one."),
+    setting("SEAL_KEYS", "", "Keys that seal jobs and cursors: `id:key`, with commas between; the first seals, all open. A key is 32 bytes in base64. The local backend makes its own."),
+    setting("NAMING_KEY", "", "The key that derives opaque names: 32 bytes in base64, never changed. The local backend makes its own."),
     setting("JWT_ISSUER", "", "The exact `iss` of the tokens that are believed."),
     setting("JWT_AUDIENCE", "", "The `aud` that is this service's."),
-    setting("JWT_JWKS_FILE", "", "A file with the issuer's JWK Set."),
+    setting("JWT_DISCOVERY_URL", "", "The issuer's OpenID Connect discovery document, which names its keys."),
+    setting("JWT_JWKS_FILE", "", "Instead of a discovery document: a file with the issuer's JWK Set."),
     setting("JWT_TENANT_CLAIM", "extension_tenantId", "The claim that names the tenant."),
+    setting("JWT_PLATFORM_AUDIENCE", "", "The `aud` of tokens for operators of the platform. They open no tenant. Empty: there are none."),
+    setting("JWT_ISSUERS", "", "More issuers: a JSON array of objects with `issuer`, `audience`, one of `discovery_url`, `jwks_url` and `jwks_file`, and, if wanted, `tenant_claim`, `tenants` (those that it may name; none: any) and `platform_audience`."),
+    setting("JWT_PERMISSIONS", Grants::DEFAULT, "What roles and scopes permit: `role=what`, `scp:scope=what` or `*=what` (anyone), with commas between; what is `admin`, `user`, or permissions such as `read:agents` with `+` between."),
     setting("RECORD_COLLECTIONS", "threads,events,items", "The collections of `cosmos/{collection}`, with commas between."),
     setting("SEARCH_FIELDS", "category:text,source:text,language:text,url:text,year:number", "Fields that search documents may carry: `name:text`, `name:number` or `name:bool`, with commas between."),
     setting("MODELS", "", "The models that agents may name, with commas between. Empty: any."),
@@ -50,6 +72,19 @@ pub const SETTINGS: &[Setting] = &[
 /// Variables that the platform sets, and we read.
 const PLATFORM: [&str; 3] = ["FUNCTIONS_CUSTOMHANDLER_PORT", "WEBSITE_INSTANCE_ID", "POOL_HOST_STDIN"];
 
+/// Variables that the Azure SDK and the TLS stack read.
+const SDK: [&str; 9] = [
+    "IDENTITY_ENDPOINT",
+    "IDENTITY_HEADER",
+    "AZURE_TENANT_ID",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "AZURE_AUTHORITY_HOST",
+    "AZURE_CONFIG_DIR",
+    "SSL_CERT_FILE",
+    "PATH",
+    "HOME",
+];
+
 /// What the service is told.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -59,18 +94,20 @@ pub struct Config {
     pub state: PathBuf,
     /// Where upload links point to.
     pub storage_url: Option<String>,
-    /// The authority of the storage account's URLs.
-    pub storage_host: Option<String>,
-    /// The issuer of tokens.
-    pub issuer: String,
-    /// Our audience.
-    pub audience: String,
-    /// The issuer's keys.
-    pub jwks_file: PathBuf,
-    /// The claim that names the tenant.
-    pub tenant_claim: String,
+    /// The storage account whose events are believed.
+    pub storage_account: Option<url::Url>,
+    /// The Azure backend; `None`: the local one.
+    pub azure: Option<AzureConfig>,
+    /// The issuers of tokens.
+    pub issuers: Vec<IssuerConfig>,
+    /// What roles and scopes permit.
+    pub grants: Grants,
     /// The model's endpoint.
     pub model: Option<ModelConfig>,
+    /// The model of agents that name none.
+    pub model_name: String,
+    /// The length of vectors.
+    pub dimensions: usize,
     /// MCP servers, by the labels that agents name.
     pub mcp_servers: BTreeMap<String, url::Url>,
     /// Origins that browsers may call from.
@@ -120,31 +157,37 @@ impl Config {
             faults.push("FUNCTIONS_CUSTOMHANDLER_PORT must be a port: the Functions host sets it".into());
             0
         });
-        match text("POOL_BACKEND").as_str() {
-            "local" if in_azure => faults
-                .push("POOL_BACKEND must not be `local` in Azure: an instance's disk is not kept".into()),
-            "local" => {}
-            other => faults.push(format!("POOL_BACKEND must be `local`, not `{other}`")),
-        }
-        for name in ["JWT_ISSUER", "JWT_AUDIENCE", "JWT_JWKS_FILE"] {
-            if text(name).is_empty() {
-                faults.push(format!("{name} is needed"));
-            }
-        }
-        if in_azure && text("JWT_ISSUER") == DEV_ISSUER {
-            faults.push("JWT_ISSUER must not be the development issuer in Azure: anyone who has its key could be anyone".into());
-        }
-        let storage_host = optional("STORAGE_ACCOUNT_URL").and_then(|text| match url::Url::parse(&text) {
-            Ok(url) if url.has_host() => Some(url.port().map_or_else(
-                || url.host_str().unwrap_or_default().to_owned(),
-                |port| format!("{}:{port}", url.host_str().unwrap_or_default()),
-            )),
-            _ => {
+        let local = text("POOL_BACKEND") == "local";
+        let azure = match text("POOL_BACKEND").as_str() {
+            "local" if in_azure => {
                 faults
-                    .push("STORAGE_ACCOUNT_URL must be a URL: https://account.blob.core.windows.net".into());
+                    .push("POOL_BACKEND must not be `local` in Azure: an instance's disk is not kept".into());
                 None
             }
-        });
+            "local" => None,
+            "azure" => azure::read(&text, in_azure, &mut faults),
+            other => {
+                faults.push(format!("POOL_BACKEND must be `local` or `azure`, not `{other}`"));
+                None
+            }
+        };
+        let issuers = issuers::read(&text, in_azure, &mut faults);
+        let grants = Grants::parse(&text("JWT_PERMISSIONS"));
+        if let Err(rule) = &grants {
+            faults.push(format!("JWT_PERMISSIONS: {rule}"));
+        }
+        let storage_account = match (optional("STORAGE_ACCOUNT_URL"), &azure) {
+            (_, Some(azure)) => Some(azure.blobs.clone()),
+            (Some(text), None) if local => {
+                url::Url::parse(&text).ok().filter(url::Url::has_host).or_else(|| {
+                    faults.push(
+                        "STORAGE_ACCOUNT_URL must be a URL: https://account.blob.core.windows.net".into(),
+                    );
+                    None
+                })
+            }
+            _ => None,
+        };
         let mut number = |name: &'static str| {
             text(name).parse().unwrap_or_else(|_| {
                 faults.push(format!("{name} must be a whole number"));
@@ -171,10 +214,7 @@ impl Config {
         if cors.iter().any(|origin| origin == "*" || origin == "null") {
             faults.push("CORS_ORIGINS must be exact origins: neither `*` nor `null`".into());
         }
-        let mcp_servers = mcp_servers(&text("MCP_SERVERS"), &mut faults);
-        if !mcp_servers.is_empty() && text("FOUNDRY_ENDPOINT").is_empty() {
-            faults.push("MCP_SERVERS is for agents in Foundry: FOUNDRY_ENDPOINT is needed beside it".into());
-        }
+        let mcp_servers = mcp::read(&text, &mut faults);
         let settings = Settings {
             collections: words(&text("RECORD_COLLECTIONS")),
             search_fields,
@@ -186,12 +226,13 @@ impl Config {
             port,
             state: text("POOL_STATE").into(),
             storage_url: optional("LOCAL_STORAGE_URL"),
-            storage_host,
-            issuer: text("JWT_ISSUER"),
-            audience: text("JWT_AUDIENCE"),
-            jwks_file: text("JWT_JWKS_FILE").into(),
-            tenant_claim: text("JWT_TENANT_CLAIM"),
+            storage_account,
+            azure,
+            issuers,
+            grants: grants.map_err(|_| Vec::new())?,
             model,
+            model_name: text("MODEL_NAME"),
+            dimensions,
             mcp_servers,
             cors,
             log: text("LOG_LEVEL"),
@@ -215,6 +256,12 @@ impl Config {
     pub fn set_in_environment() -> BTreeMap<String, String> {
         let value = |setting: &Setting| Some((setting.name.to_owned(), std::env::var(setting.name).ok()?));
         SETTINGS.iter().filter_map(value).collect()
+    }
+
+    /// What the Azure SDK reads of the process's environment, to be handed to a child.
+    #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
+    pub fn azure_environment() -> impl Iterator<Item = (String, String)> {
+        SDK.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
     }
 
     /// Whether the Functions host started this process.
@@ -255,25 +302,6 @@ fn search_fields(text: &str, faults: &mut Vec<String>) -> BTreeMap<String, Field
         }
     }
     fields
-}
-
-fn mcp_servers(text: &str, faults: &mut Vec<String>) -> BTreeMap<String, url::Url> {
-    let mut servers = BTreeMap::new();
-    for word in words(text) {
-        let server = word.split_once('=').and_then(|(label, address)| {
-            let legal = (1..=64).contains(&label.len())
-                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
-            let address = url::Url::parse(address).ok()?;
-            let safe = address.scheme() == "https" && address.username().is_empty();
-            (legal && safe).then(|| (label.to_owned(), address))
-        });
-        match server {
-            Some((label, address)) => drop(servers.insert(label, address)),
-            None => faults
-                .push(format!("MCP_SERVERS: `{word}` must be a label and an address: `label=https://…`")),
-        }
-    }
-    servers
 }
 
 #[cfg(test)]
@@ -320,28 +348,11 @@ mod tests {
         assert_eq!(
             read(&[("STORAGE_ACCOUNT_URL", "https://a.blob.core.windows.net/")])
                 .unwrap()
-                .storage_host
+                .storage_account
+                .map(String::from)
                 .as_deref(),
-            Some("a.blob.core.windows.net")
+            Some("https://a.blob.core.windows.net/")
         );
         assert!(read(&[("CORS_ORIGINS", "*")]).is_err());
-    }
-
-    #[test]
-    fn mcp_servers_have_labels_and_are_reached_over_tls() {
-        let with = |servers| read(&[("MCP_SERVERS", servers), ("FOUNDRY_ENDPOINT", "https://f.example")]);
-        let config = with("tickets=https://tickets.example/mcp, a_b=https://b.example").unwrap();
-        assert_eq!(config.settings.mcp_servers, ["a_b", "tickets"]);
-        assert_eq!(config.mcp_servers["tickets"].as_str(), "https://tickets.example/mcp");
-        for bad in [
-            "tickets",
-            "=https://a.example",
-            "a b=https://a.example",
-            "t=http://a.example",
-            "t=https://u@a.example",
-        ] {
-            assert!(with(bad).unwrap_err()[0].contains("MCP_SERVERS"), "{bad}");
-        }
-        assert!(read(&[("MCP_SERVERS", "t=https://a.example")]).is_err(), "only Foundry calls them");
     }
 }

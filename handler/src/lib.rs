@@ -1,6 +1,7 @@
 //! The custom handler: every function of the service, behind the Azure Functions host.
 
 pub mod app;
+pub mod backend;
 pub mod call;
 pub mod cli;
 pub mod config;
@@ -18,5 +19,6 @@ mod answer;
 mod events;
 mod http;
 mod idempotent;
+mod keys;
 mod shell;
 mod triggers;

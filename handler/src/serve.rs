@@ -2,19 +2,12 @@
 
 use crate::{
     app::{App, router},
+    backend,
     config::Config,
-    extraction::ChildExtractor,
+    keys,
 };
 use axum::{http::HeaderValue, serve::ListenerExt};
-use local::{
-    Local, OsEntropy,
-    model::{Endpoint, Extractive, OpenAiCompatible, OpenAiEmbeddings, Secret},
-};
-use pool::{
-    Doors, SealKeys,
-    ports::{Embedder, Links, Model, Ports, SystemClock},
-    token::{Issuer, Jwks, TokenRules},
-};
+use pool::Doors;
 use std::{
     net::Ipv4Addr,
     sync::{Arc, OnceLock},
@@ -34,6 +27,10 @@ pub async fn serve(config: Config) -> Result<(), Fault> {
         tokio::spawn(die_with_stdin());
     }
     let app = Arc::new(app(&config)?);
+    tokio::spawn({
+        let app = app.clone();
+        async move { keys::keep_fresh(&app.doors).await }
+    });
     tracing::info!(port = config.port, version = env!("CARGO_PKG_VERSION"), "serving");
     // Small answers go out at once: an event of a stream must not wait for the client's acknowledgement.
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
@@ -41,69 +38,17 @@ pub async fn serve(config: Config) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The service on the local backend.
+/// The service, on the backend that is set.
 ///
 /// # Errors
-/// What is wrong with the state folder, the keys or the JWK Set.
+/// What is wrong with the backend's settings, the state folder, the keys or the JWK Set.
 pub fn app(config: &Config) -> Result<App, Fault> {
-    let rules = rules(config)?;
-    let local = open(config)?;
-    let (current, keys) = local.keys.seal();
-    let keys =
-        SealKeys::new(current, keys, local.keys.names()).ok_or("the key file has no key to seal with")?;
-    let doors = Doors::new(ports(config, &local)?, keys, rules, config.settings.clone());
+    let rules = keys::rules(config)?;
+    let backend = backend::open(config)?;
+    let doors = Doors::new(backend.ports, backend.keys, rules, config.settings.clone());
     let cors = config.cors.iter().map(HeaderValue::try_from).collect::<Result<_, _>>()?;
-    let storage_host = config.storage_host.clone();
-    Ok(App { doors, cors, storage_host, backend: "local", openapi: OnceLock::new() })
-}
-
-/// The local backend.
-///
-/// # Errors
-/// What is wrong with the state folder or the keys.
-pub fn open(config: &Config) -> Result<Local, Fault> {
-    let mut options = local::Options::default();
-    if let Some(url) = &config.storage_url {
-        options.upload_base.clone_from(url);
-    }
-    Ok(Local::open(&config.state, options, Arc::new(SystemClock), Arc::new(OsEntropy))?)
-}
-
-fn ports(config: &Config, local: &Local) -> Result<Ports, Fault> {
-    let (model, embedder) = models(config)?;
-    Ok(Ports {
-        records: local.records.clone(),
-        blobs: local.blobs.clone(),
-        links: config.storage_url.is_some().then(|| local.links.clone() as Arc<dyn Links>),
-        index: local.index.clone(),
-        queue: local.queue.clone(),
-        directory: local.directory.clone(),
-        model,
-        embedder,
-        extractor: Arc::new(ChildExtractor::new(&std::env::current_exe()?)),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(OsEntropy),
-    })
-}
-
-type Models = (Arc<dyn Model>, Option<Arc<dyn Embedder>>);
-
-fn models(config: &Config) -> Result<Models, Fault> {
-    let Some(model) = &config.model else { return Ok((Arc::new(Extractive::default()), None)) };
-    let key = model.key.clone().map(Secret::new);
-    let endpoint = Arc::new(Endpoint::new(&model.endpoint, key.as_ref(), Arc::new(SystemClock))?);
-    let embedder = model.embedding.as_ref().map(|(name, dimensions)| {
-        Arc::new(OpenAiEmbeddings::new(endpoint.clone(), name, *dimensions)) as Arc<dyn Embedder>
-    });
-    Ok((Arc::new(OpenAiCompatible::new(endpoint, &model.name)), embedder))
-}
-
-fn rules(config: &Config) -> Result<TokenRules, Fault> {
-    let path = &config.jwks_file;
-    let set = std::fs::read(path).map_err(|fault| format!("JWT_JWKS_FILE {}: {fault}", path.display()))?;
-    let keys = Jwks::parse(&set).map_err(|rule| format!("JWT_JWKS_FILE {}: {rule}", path.display()))?;
-    let issuer = Issuer { issuer: config.issuer.clone(), audience: config.audience.clone(), keys };
-    Ok(TokenRules { issuers: vec![issuer], tenant_claim: config.tenant_claim.clone() })
+    let storage_account = config.storage_account.clone();
+    Ok(App { doors, cors, storage_account, backend: backend.name, openapi: OnceLock::new() })
 }
 
 /// The host holds the other end: when it ends, nobody will ever call again.

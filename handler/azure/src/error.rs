@@ -1,5 +1,6 @@
 //! The SDK's errors as the ports'. Only 404 is absence, and that is the caller's to say.
 
+use crate::patience::retry_after;
 use azure_core::{error::ErrorKind, http::StatusCode};
 use pool::ports::PortError;
 use std::{error::Error, time::Duration};
@@ -15,7 +16,10 @@ pub(crate) fn status(error: &azure_core::Error) -> Option<StatusCode> {
 /// An SDK's error. The cause tells status and code, never a body.
 pub(crate) fn port(error: azure_core::Error) -> PortError {
     match error.kind() {
-        ErrorKind::HttpResponse { status, .. } => by_status(u16::from(*status), None, chain(&error)),
+        ErrorKind::HttpResponse { status, raw_response, .. } => {
+            let asked = raw_response.as_ref().and_then(|answer| retry_after(answer.headers()));
+            by_status(u16::from(*status), asked, chain(&error))
+        }
         // What was sent may have been done: the caller's next try finds out.
         // So it may where the answer makes no sense.
         ErrorKind::Io | ErrorKind::Connection | ErrorKind::DataConversion => {

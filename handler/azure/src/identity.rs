@@ -25,27 +25,27 @@ pub enum Who {
     Developer,
 }
 
-/// Makes the credential of a tenant's identity; `None`: the app's own.
-pub type Maker = dyn Fn(&TenantId, Option<&str>) -> PortResult<Arc<dyn TokenCredential>> + Send + Sync;
+/// Makes the credential of an identity, by its client id; `None`: the system-assigned one.
+pub type Maker = Arc<dyn Fn(Option<&str>) -> PortResult<Arc<dyn TokenCredential>> + Send + Sync>;
 
 /// The credentials, one for each tenant and identity. Each caches its tokens by scope; none is shared by tenants, even
 /// where their work is done with the app's own identity.
 pub struct Identities {
-    maker: Box<Maker>,
     own: Option<String>,
     tenants: Tenants,
+    maker: Maker,
     known: Cache<(TenantId, Option<String>), Arc<dyn TokenCredential>>,
 }
 
 impl Identities {
     /// `own`: the client id of the app's user-assigned identity; `None`: its system-assigned one.
-    pub fn new(who: Who, own: Option<String>, tenants: Tenants, client: reqwest::Client) -> Self {
-        Self::with(Box::new(move |_, client_id| credential(who, client_id, &client)), own, tenants)
+    pub fn new(own: Option<String>, tenants: Tenants, maker: Maker) -> Self {
+        Self { own, tenants, maker, known: Cache::new(4_096) }
     }
 
-    /// The same, with credentials of another making.
-    pub fn with(maker: Box<Maker>, own: Option<String>, tenants: Tenants) -> Self {
-        Self { maker, own, tenants, known: Cache::new(4_096) }
+    /// What the directory says of tenants.
+    pub fn tenants(&self) -> &Tenants {
+        &self.tenants
     }
 
     /// The credential with which `tenant`'s work is done.
@@ -56,32 +56,40 @@ impl Identities {
         let record = self.tenants.get(tenant).await?;
         let client_id = record.managed_identity_client_id.clone().or_else(|| self.own.clone());
         let key = (tenant.clone(), client_id);
-        self.known.get_or_insert_with(&key, || (self.maker)(tenant, key.1.as_deref()))
+        self.known.get_or_insert_with(&key, || (self.maker)(key.1.as_deref()))
     }
 }
 
-/// A credential that caches its tokens.
-pub(crate) fn credential(
-    who: Who,
-    client_id: Option<&str>,
-    client: &reqwest::Client,
-) -> PortResult<Arc<dyn TokenCredential>> {
-    let client_options = transport::options(client);
-    let made = match who {
-        Who::ManagedIdentity => {
-            let user_assigned_id = client_id.map(|id| UserAssignedId::ClientId(id.to_owned()));
-            let options = ManagedIdentityCredentialOptions { user_assigned_id, client_options };
-            ManagedIdentityCredential::new(Some(options)).map(|made| made as Arc<dyn TokenCredential>)
-        }
-        Who::WorkloadIdentity => {
-            let options = WorkloadIdentityCredentialOptions {
-                client_id: client_id.map(str::to_owned),
-                credential_options: ClientAssertionCredentialOptions { client_options },
-                ..Default::default()
-            };
-            WorkloadIdentityCredential::new(Some(options)).map(|made| made as Arc<dyn TokenCredential>)
-        }
-        Who::Developer => DeveloperToolsCredential::new(None).map(|made| made as Arc<dyn TokenCredential>),
-    };
-    made.map_err(PortError::refused)
+impl Who {
+    /// Makes credentials of this kind, which ask for their tokens through `client`.
+    pub fn maker(self, client: reqwest::Client) -> Maker {
+        Arc::new(move |client_id| self.credential(client_id, &client))
+    }
+
+    fn credential(
+        self,
+        client_id: Option<&str>,
+        client: &reqwest::Client,
+    ) -> PortResult<Arc<dyn TokenCredential>> {
+        let client_options = transport::options(client);
+        let made = match self {
+            Self::ManagedIdentity => {
+                let user_assigned_id = client_id.map(|id| UserAssignedId::ClientId(id.to_owned()));
+                let options = ManagedIdentityCredentialOptions { user_assigned_id, client_options };
+                ManagedIdentityCredential::new(Some(options)).map(|made| made as Arc<dyn TokenCredential>)
+            }
+            Self::WorkloadIdentity => {
+                let options = WorkloadIdentityCredentialOptions {
+                    client_id: client_id.map(str::to_owned),
+                    credential_options: ClientAssertionCredentialOptions { client_options },
+                    ..Default::default()
+                };
+                WorkloadIdentityCredential::new(Some(options)).map(|made| made as Arc<dyn TokenCredential>)
+            }
+            Self::Developer => {
+                DeveloperToolsCredential::new(None).map(|made| made as Arc<dyn TokenCredential>)
+            }
+        };
+        made.map_err(PortError::refused)
+    }
 }

@@ -3,12 +3,15 @@
 //! [`TenantId`](pool::TenantId), and works with that tenant's [identity](Identities).
 
 mod blobs;
+mod cosmos;
 mod directory;
 mod error;
 mod foundry;
+mod host;
 mod identity;
 mod index;
 mod links;
+mod patience;
 mod queue;
 mod records;
 pub mod rest;
@@ -16,9 +19,18 @@ mod tenants;
 mod transport;
 mod vault;
 
+pub use blobs::{AzureBlobs, BlobAccount};
+pub use cosmos::Cosmos;
+pub use directory::CosmosDirectory;
 pub use error::chain;
 pub use foundry::FoundryModel;
+pub use host::{AzureHostBlobs, AzureHostQueues, Encoding, HostBlob, HostMessage};
 pub use identity::{Identities, Maker, Who};
+pub use index::{AzureIndex, IndexSettings};
+pub use links::AzureLinks;
+pub use patience::Patience;
+pub use queue::AzureQueue;
+pub use records::CosmosRecords;
 pub use tenants::Tenants;
-pub use transport::transport;
+pub use transport::{transport, transport_trusting};
 pub use vault::Vault;

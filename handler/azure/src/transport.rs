@@ -1,6 +1,7 @@
 //! The one HTTP client of every SDK and of our own REST calls.
 
-use azure_core::http::{ClientOptions, Transport};
+use crate::Patience;
+use azure_core::http::{ClientOptions, RetryOptions, Transport};
 use std::{sync::Arc, time::Duration};
 
 /// A client that follows no redirect (a redirect would carry a token to wherever it points) and unpacks nothing (a
@@ -9,7 +10,18 @@ use std::{sync::Arc, time::Duration};
 /// # Errors
 /// When the system's root certificates cannot be read.
 pub fn transport() -> Result<reqwest::Client, reqwest::Error> {
+    transport_trusting([])
+}
+
+/// The same, that also trusts servers under these authorities.
+///
+/// # Errors
+/// As [`transport`].
+pub fn transport_trusting(
+    roots: impl IntoIterator<Item = reqwest::Certificate>,
+) -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
+        .tls_certs_merge(roots)
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(5))
         .read_timeout(Duration::from_secs(60))
@@ -17,7 +29,17 @@ pub fn transport() -> Result<reqwest::Client, reqwest::Error> {
         .build()
 }
 
-/// What an SDK client is told: to send through `client`.
+/// What an SDK client is told: to send through `client`, with the usual [`Patience`].
 pub(crate) fn options(client: &reqwest::Client) -> ClientOptions {
-    ClientOptions { transport: Some(Transport::new(Arc::new(client.clone()))), ..ClientOptions::default() }
+    patient(client, Patience::default())
+}
+
+/// The same, with this patience.
+pub(crate) fn patient(client: &reqwest::Client, patience: Patience) -> ClientOptions {
+    ClientOptions {
+        transport: Some(Transport::new(Arc::new(client.clone()))),
+        per_call_policies: vec![Arc::new(patience)],
+        retry: RetryOptions::none(),
+        ..ClientOptions::default()
+    }
 }

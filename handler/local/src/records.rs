@@ -5,11 +5,7 @@ use pool::{
     ports::{Clock, Entropy, Etag, Kind, NewRow, PortError, PortResult, Query, Records, Row, Write},
 };
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
-use serde::de::IgnoredAny;
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 /// [`Records`] in the tenants' databases.
@@ -56,7 +52,7 @@ impl Records for LocalRecords {
     }
 
     async fn commit(&self, tenant: &TenantId, writes: Vec<Write>) -> PortResult<Vec<Etag>> {
-        check(&writes)?;
+        Write::check(&writes)?;
         let db = self.tenants.get(tenant.as_str()).await?;
         let (tenant, now) = (tenant.to_string(), self.now());
         let etag = |write: &Write| match write {
@@ -103,35 +99,6 @@ fn read(row: &rusqlite::Row<'_>, kind: Kind) -> rusqlite::Result<Row> {
             body: row.get(6)?,
         },
     })
-}
-
-/// What no other try will make right.
-fn check(writes: &[Write]) -> PortResult<()> {
-    let mut names = HashSet::new();
-    for write in writes {
-        let (kind, id, body) = match write {
-            Write::Create(row) | Write::Replace(row, _) => {
-                (row.kind, row.id.as_str(), Some(row.body.as_str()))
-            }
-            Write::Delete(kind, id, _) => (*kind, id.as_str(), None),
-        };
-        let letters = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-');
-        if !(1..=255).contains(&id.len()) || !id.bytes().all(letters) {
-            return Err(PortError::refused("an id is 1 to 255 bytes of A-Z a-z 0-9 _ . : -"));
-        }
-        if !names.insert((kind, id)) {
-            return Err(PortError::refused("a batch names a document once"));
-        }
-        // One bad body would fail every query over its kind.
-        if let Some(body) = body {
-            serde_json::from_str::<BTreeMap<String, IgnoredAny>>(body).map_err(PortError::refused)?;
-        }
-    }
-    if (1..=100).contains(&writes.len()) {
-        Ok(())
-    } else {
-        Err(PortError::refused("a batch is 1 to 100 writes"))
-    }
 }
 
 /// Does a write; `false` if its condition does not hold.

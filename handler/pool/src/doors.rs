@@ -1,9 +1,9 @@
-//! The only four ways to come by a [`Scope`].
+//! The only four ways to come by a [`Scope`], and the one to a [`Platform`].
 
 mod cache;
 
 use crate::{
-    Error, Scope, SealKeys, SecurityEvent, Settings, TenantStatus,
+    Error, Platform, Scope, SealKeys, SecurityEvent, Settings, TenantStatus,
     ports::{BlobName, Entropy, Kind, PortError, Ports, SearchMode, SearchQuery, Visibility},
     scope::{Actor, Caller, Pool},
     seal::{Job, Operation, Sealer},
@@ -11,7 +11,7 @@ use crate::{
 };
 use cache::{KnownTenant, KnownTenants, KnownToken, KnownTokens};
 use futures::stream::BoxStream;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 const SUSPENDED: &str = "the tenant is suspended";
 const MISMATCH: &str = "the request names another tenant than its token";
@@ -32,7 +32,7 @@ pub struct SweepReason(pub &'static str);
 /// The doors of the pool.
 pub struct Doors {
     pool: Arc<Pool>,
-    rules: RwLock<Arc<TokenRules>>,
+    rules: TokenRules,
     tokens: KnownTokens,
     tenants: KnownTenants,
 }
@@ -42,7 +42,7 @@ impl Doors {
     pub fn new(ports: Ports, keys: SealKeys, rules: TokenRules, settings: Settings) -> Self {
         Self {
             pool: Arc::new(Pool { ports, sealer: Sealer::new(keys), settings }),
-            rules: RwLock::new(Arc::new(rules)),
+            rules,
             tokens: KnownTokens::default(),
             tenants: KnownTenants::default(),
         }
@@ -55,12 +55,7 @@ impl Doors {
     /// [`Error::Unauthenticated`], [`Error::Forbidden`] when the tenant is suspended or another one is named, or the
     /// directory's failure.
     pub async fn authenticate(&self, authorization: &[&[u8]], presented: &[&[u8]]) -> Result<Scope, Error> {
-        let token = match authorization {
-            [] => return Err(Error::Unauthenticated { check: "no_token", presented: false }),
-            [one] => bearer(one).ok_or_else(|| refused("scheme"))?,
-            _ => return Err(refused("two_tokens")),
-        };
-        let token = self.token(token)?;
+        let token = self.token(presented_token(authorization)?).await?;
         let tenant = self.tenant(&token.tenant).await?.ok_or_else(|| {
             SecurityEvent::UnknownTenant.raise(None, "a good token names no tenant of the directory");
             Error::Unauthenticated { check: "unknown_tenant", presented: true }
@@ -70,8 +65,19 @@ impl Doors {
             SecurityEvent::TenantMismatch.raise(Some(&tenant.id), "x-tenant-id");
             return Err(Error::Forbidden(MISMATCH));
         }
-        let caller = Caller { user: token.user.clone(), admin: token.admin };
-        Ok(Scope::new(&self.pool, tenant.id, tenant.record, Actor::User(caller), token.permissions))
+        let caller = Caller { user: token.user.clone(), admin: token.granted.admin };
+        Ok(Scope::new(&self.pool, tenant.id, tenant.record, Actor::User(caller), token.granted.permissions))
+    }
+
+    /// The platform's door: a verified token for its audience, which opens no tenant, as no tenant's token opens this.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`].
+    pub async fn operator(&self, authorization: &[&[u8]]) -> Result<Platform, Error> {
+        let now = self.pool.ports.clock.now().as_second();
+        let token = presented_token(authorization)?;
+        let operator = self.rules.verify_operator(token, now).await.map_err(|fault| not_verified(fault.0))?;
+        Ok(Platform::new(operator.subject))
     }
 
     /// Door 2: a sealed job, of the operation that the queue is for.
@@ -133,10 +139,9 @@ impl Doors {
         })
     }
 
-    /// Changes what tokens are checked against; tokens that were verified before are verified anew.
-    pub fn replace_rules(&self, rules: TokenRules) {
-        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
-        self.tokens.clear();
+    /// Fetches the keys of issuers that are due. To be called every few seconds.
+    pub async fn refresh_keys(&self) {
+        self.rules.refresh(self.pool.ports.clock.now().as_second()).await;
     }
 
     /// Whether each backend answers: asked in the partition of the first tenant, for what is not there.
@@ -144,7 +149,9 @@ impl Doors {
         let ports = &self.pool.ports;
         let tenants = ports.directory.list(None, 1).await;
         let first = tenants.as_ref().ok().and_then(|tenants| KnownTenant::new(tenants.first()?.clone()));
-        let mut answers = vec![("directory", tenants.map(drop))];
+        let keys = self.rules.good(ports.clock.now().as_second()).then_some(());
+        let keys = keys.ok_or_else(|| PortError::unavailable("an issuer's keys are not known"));
+        let mut answers = vec![("directory", tenants.map(drop)), ("keys", keys)];
         if let Some(KnownTenant { id, .. }) = first {
             let nothing = SearchQuery {
                 mode: SearchMode::Text,
@@ -166,18 +173,15 @@ impl Doors {
         &*self.pool.ports.entropy
     }
 
-    fn token(&self, token: &str) -> Result<Arc<KnownToken>, Error> {
+    async fn token(&self, token: &str) -> Result<Arc<KnownToken>, Error> {
         let now = self.pool.ports.clock.now().as_second();
-        if let Some(known) = self.tokens.get(token, now) {
+        let changes = self.rules.changes();
+        if let Some(known) = self.tokens.get(token, now, changes) {
             return Ok(known);
         }
-        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let claims = rules.verify(token, now).map_err(|fault| refused(fault.0))?;
-        let current = self.rules.read().unwrap_or_else(PoisonError::into_inner);
-        let known = Arc::new(KnownToken::new(claims));
-        if Arc::ptr_eq(&rules, &current) {
-            self.tokens.put(token, &known, now);
-        }
+        let claims = self.rules.verify(token, now).await.map_err(|fault| not_verified(fault.0))?;
+        let known = Arc::new(KnownToken::new(claims, self.rules.grants()));
+        self.tokens.put(token, &known, now, changes);
         Ok(known)
     }
 
@@ -206,6 +210,25 @@ fn served(tenant: &KnownTenant) -> Result<(), Error> {
 fn refused(check: &'static str) -> Error {
     SecurityEvent::TokenRefused.raise(None, check);
     Error::Unauthenticated { check, presented: true }
+}
+
+/// Without keys nothing can be said of a token: its bearer is not told to get another.
+fn not_verified(check: &'static str) -> Error {
+    match check {
+        "no_keys" => {
+            Error::Unavailable(PortError::unavailable("the keys of the token's issuer are not known"))
+        }
+        check => refused(check),
+    }
+}
+
+/// The one token of a request.
+fn presented_token<'a>(authorization: &[&'a [u8]]) -> Result<&'a str, Error> {
+    match authorization {
+        [] => Err(Error::Unauthenticated { check: "no_token", presented: false }),
+        [one] => bearer(one).ok_or_else(|| refused("scheme")),
+        _ => Err(refused("two_tokens")),
+    }
 }
 
 /// The token of a `Bearer` credential (RFC 6750 §2.1): the scheme in any case, one space, and nothing after.

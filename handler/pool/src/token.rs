@@ -4,15 +4,26 @@
 //! permissive reading is where forged tokens pass.
 
 mod claims;
+mod discovery;
+mod issuer;
 mod jwks;
+mod published;
 
-pub use claims::Claims;
+pub use claims::{Claims, Operator};
+pub use discovery::KeyUrl;
+pub use issuer::{Issuer, IssuerKeys};
 pub use jwks::Jwks;
+pub use published::KeyLocation;
 
-use crate::strict_json;
+use crate::{access::Grants, ports::KeySource, strict_json};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use issuer::Trusted;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Map, Value};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 /// The longest token that is read, in bytes.
 pub const MAX_TOKEN: usize = 8 * 1024;
@@ -23,32 +34,71 @@ const HEADER_MEMBERS: [&str; 6] = ["alg", "kid", "typ", "x5t", "x5t#S256", "nonc
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused(pub &'static str);
 
-/// An issuer that is trusted, and for what.
-#[derive(Clone)]
-pub struct Issuer {
-    /// The exact `iss`.
-    pub issuer: String,
-    /// The `aud` that is ours.
-    pub audience: String,
-    /// Its keys.
-    pub keys: Jwks,
-}
-
 /// What tokens are checked against.
-#[derive(Clone)]
 pub struct TokenRules {
-    /// The issuers, by exact name.
-    pub issuers: Vec<Issuer>,
-    /// The claim that names the tenant.
-    pub tenant_claim: String,
+    trusted: Vec<Trusted>,
+    grants: Grants,
+    changes: Arc<AtomicU64>,
 }
 
 impl TokenRules {
-    /// Checks a token at a time (Unix seconds).
+    /// Rules that believe these issuers, and get what they publish from `source`.
     ///
     /// # Errors
-    /// The first check that fails.
-    pub fn verify(&self, token: &str, now: i64) -> Result<Claims, Refused> {
+    /// When two issuers have one name, or one audience is for users and for operators.
+    pub fn new(issuers: Vec<Issuer>, grants: Grants, source: Arc<dyn KeySource>) -> Result<Self, String> {
+        for (n, issuer) in issuers.iter().enumerate() {
+            if issuers[..n].iter().any(|other| other.issuer == issuer.issuer) {
+                return Err(format!("the issuer {} is named twice", issuer.issuer));
+            }
+            if issuer.platform_audience.as_ref() == Some(&issuer.audience) {
+                return Err(format!("the issuer {} has one audience for users and operators", issuer.issuer));
+            }
+        }
+        let changes = Arc::new(AtomicU64::new(0));
+        let trusted = issuers.into_iter().map(|issuer| Trusted::new(issuer, &source, &changes)).collect();
+        Ok(Self { trusted, grants, changes })
+    }
+
+    /// Checks a user's token at a time (Unix seconds).
+    ///
+    /// # Errors
+    /// The first check that fails; `no_keys` when the issuer's keys cannot be had, so that nothing can be said.
+    pub async fn verify(&self, token: &str, now: i64) -> Result<Claims, Refused> {
+        let (issuer, claims) = self.genuine(token, now).await?;
+        Claims::read(&claims, issuer, now)
+    }
+
+    /// Checks a token of an operator of the platform.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub async fn verify_operator(&self, token: &str, now: i64) -> Result<Operator, Refused> {
+        let (issuer, claims) = self.genuine(token, now).await?;
+        Operator::read(&claims, issuer, now)
+    }
+
+    /// Fetches the keys that are due. To be called every few seconds.
+    pub async fn refresh(&self, now: i64) {
+        futures::future::join_all(self.trusted.iter().map(|trusted| trusted.refresh(now))).await;
+    }
+
+    /// Whether there are keys of every issuer.
+    pub(crate) fn good(&self, now: i64) -> bool {
+        self.trusted.iter().all(|trusted| trusted.good(now))
+    }
+
+    /// How often keys have changed. What was verified before a change is to be verified anew.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// The claims of a token that one of the issuers signed.
+    async fn genuine(&self, token: &str, now: i64) -> Result<(&Issuer, Map<String, Value>), Refused> {
         if token.len() > MAX_TOKEN {
             return Err(Refused("token_too_long"));
         }
@@ -56,11 +106,12 @@ impl TokenRules {
         let kid = key_id(&object(header)?)?;
         BASE64.decode(signature).map_err(|_| Refused("base64"))?;
         let claims = object(payload)?;
-        let issuer = claims::text(&claims, "iss", Refused("iss"))?;
-        let issuer = self.issuers.iter().find(|known| known.issuer == issuer).ok_or(Refused("iss"))?;
-        let key = issuer.keys.get(&kid).ok_or(Refused("unknown_kid"))?;
-        genuine(key, header, payload, signature)?;
-        Claims::read(&claims, &issuer.audience, &self.tenant_claim, now)
+        let name = claims::text(&claims, "iss", Refused("iss"))?;
+        let trusted = self.trusted.iter().find(|known| known.issuer.issuer == name).ok_or(Refused("iss"))?;
+        let keys = trusted.keys(&kid, now).await?;
+        let key = keys.get(&kid).ok_or(Refused("unknown_kid"))?;
+        fits(key, header, payload, signature)?;
+        Ok((&trusted.issuer, claims))
     }
 }
 
@@ -74,7 +125,7 @@ fn segments(token: &str) -> Result<(&str, &str, &str), Refused> {
     }
 }
 
-fn genuine(key: &DecodingKey, header: &str, payload: &str, signature: &str) -> Result<(), Refused> {
+fn fits(key: &DecodingKey, header: &str, payload: &str, signature: &str) -> Result<(), Refused> {
     let message = format!("{header}.{payload}");
     match jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, Algorithm::RS256) {
         Ok(true) => Ok(()),

@@ -1,20 +1,22 @@
 //! `handler dev`.
 
+mod azure;
 mod banner;
+mod door;
+mod local;
 
-use super::{Fault, issuer::DevIssuer, local_host::Queues, show, stage, storage};
+use super::{Fault, issuer::DevIssuer, show, stage};
 use crate::config::{Config, DEV_AUDIENCE, DEV_ISSUER};
 use clap::Args;
-use devhost::{FolderBlobs, Host, Options};
-use local::{Local, OsEntropy};
-use pool::{TenantRecord, ports::SystemClock};
+use devhost::{Host, HostBlobs, HostQueues, Options};
 use std::{
+    collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
-use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 /// The tenants that are there from the start.
 pub(super) const TENANTS: [(&str, &str); 3] =
@@ -46,6 +48,20 @@ pub(super) struct Dev {
     verbose: bool,
 }
 
+/// What the host and the handler stand on.
+struct Storage {
+    queues: Arc<dyn HostQueues>,
+    blobs: Arc<dyn HostBlobs>,
+    /// The handler's settings.
+    settings: Vec<(String, String)>,
+    /// What it is, for the developer.
+    is: String,
+    /// Where files can be dropped.
+    drop_folder: String,
+    /// What runs beside the host.
+    task: JoinHandle<()>,
+}
+
 impl Dev {
     pub(super) async fn run(self) -> Result<(), Fault> {
         if Config::in_azure() {
@@ -59,24 +75,16 @@ impl Dev {
         let jwks = state.join("jwks.json");
         std::fs::write(&jwks, issuer.jwks().to_string())?;
 
-        let doorway = TcpListener::bind((
-            Ipv4Addr::LOCALHOST,
-            if self.port == 0 { 0 } else { self.port.saturating_add(1) },
-        ))
-        .await?;
-        let uploads = storage::base(doorway.local_addr()?);
-        let local =
-            Local::open(&state, local::Options::default(), Arc::new(SystemClock), Arc::new(OsEntropy))?;
-        local.directory.seed(&TENANTS.map(|(id, name)| TenantRecord::new(id, name))).await?;
-        for (tenant, _) in TENANTS {
-            std::fs::create_dir_all(state.join("uploads").join(tenant))?;
-        }
-        let limit = Config::set_in_environment().get("MAX_FILE_BYTES").and_then(|limit| limit.parse().ok());
-        let limit = limit.unwrap_or(pool::Settings::default().max_file);
-        let door = tokio::spawn(storage::serve(doorway, local.clone(), uploads.clone(), limit));
-
-        let host = Host::start(self.options(&state, &jwks, &uploads, &local)?).await?;
-        banner::show(&host, &state, &issuer)?;
+        let settings = settings(&jwks);
+        let storage = match settings.get("POOL_BACKEND").map(String::as_str) {
+            Some("azure") => azure::open(&state, settings).await?,
+            _ => {
+                local::open(&state, if self.port == 0 { 0 } else { self.port.saturating_add(1) }, settings)
+                    .await?
+            }
+        };
+        let host = Host::start(self.options(&state, &storage)?).await?;
+        banner::show(&host, &state, &storage, &issuer)?;
         tokio::select! {
             reason = host.stopped() => {
                 host.stop().await;
@@ -86,11 +94,11 @@ impl Dev {
         }
         show::line("stopping");
         host.stop().await;
-        door.abort();
+        storage.task.abort();
         Ok(())
     }
 
-    fn options(&self, state: &Path, jwks: &Path, uploads: &str, local: &Local) -> Result<Options, Fault> {
+    fn options(&self, state: &Path, storage: &Storage) -> Result<Options, Fault> {
         let root = match &self.root {
             Some(root) => root.clone(),
             None if Path::new("host.json").exists() => PathBuf::from("."),
@@ -104,14 +112,14 @@ impl Dev {
         let mut options = Options::new(&root);
         options.functions = if nested.is_dir() { nested } else { root };
         options.executable = Some(std::env::current_exe()?);
-        options.env = environment(state, jwks, uploads);
+        options.env = Config::azure_environment().chain(storage.settings.iter().cloned()).collect();
         options.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         options.strict = self.strict;
         options.error_limit = self.crashes;
         // What a `dev` that was killed had in hand is free again soon; one that lives renews it.
         options.queue_lease = Duration::from_secs(30);
-        options.queues = Arc::new(Queues(local.queue.clone()));
-        options.blobs = Arc::new(FolderBlobs::new(state));
+        options.queues = storage.queues.clone();
+        options.blobs = storage.blobs.clone();
         options.state = state.join("host");
         let verbose = self.verbose;
         options.events = Arc::new(move |event| banner::event(&event, verbose));
@@ -120,22 +128,20 @@ impl Dev {
 }
 
 /// What the handler is told: what is set here, and what `dev` decides.
-fn environment(state: &Path, jwks: &Path, uploads: &str) -> Vec<(String, String)> {
+fn settings(jwks: &Path) -> BTreeMap<String, String> {
     let mut settings = Config::set_in_environment();
     let ours = [
-        ("POOL_BACKEND", "local".to_owned()),
-        ("POOL_STATE", state.display().to_string()),
         ("POOL_HOST_STDIN", "1".to_owned()),
-        ("LOCAL_STORAGE_URL", uploads.to_owned()),
-        ("STORAGE_ACCOUNT_URL", uploads.to_owned()),
         ("JWT_ISSUER", DEV_ISSUER.to_owned()),
         ("JWT_AUDIENCE", DEV_AUDIENCE.to_owned()),
         ("JWT_JWKS_FILE", jwks.display().to_string()),
-        // A queue on this disk costs nothing to ask, and nobody likes to wait.
+        // The host sets it; here, it is there so that the settings can be read.
+        ("FUNCTIONS_CUSTOMHANDLER_PORT", "1".to_owned()),
+        // A queue on this machine costs nothing to ask, and nobody likes to wait.
         ("AzureFunctionsJobHost__extensions__queues__maxPollingInterval", "00:00:00.1000000".to_owned()),
     ];
     settings.extend(ours.map(|(name, value)| (name.to_owned(), value)));
-    settings.into_iter().collect()
+    settings
 }
 
 async fn asked_to_stop() -> Result<(), Fault> {

@@ -16,7 +16,7 @@ pub(super) struct BlobEvent {
 ///
 /// # Errors
 /// The rule that it breaks.
-pub(super) fn read(text: &str, host: Option<&str>) -> Result<BlobEvent, &'static str> {
+pub(super) fn read(text: &str, account: Option<&Url>) -> Result<BlobEvent, &'static str> {
     let event = pool::strict_json::parse(text.as_bytes(), 16).map_err(|_| "an event that is not JSON")?;
     let event = match event {
         Value::Array(mut events) if events.len() == 1 => events.remove(0),
@@ -36,15 +36,14 @@ pub(super) fn read(text: &str, host: Option<&str>) -> Result<BlobEvent, &'static
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none();
-    if !plain || url.path().strip_prefix('/') != Some(&format!("{container}/{blob}")) {
-        return Err("an event whose subject and URL disagree");
-    }
-    let authority = url.host_str().map(|name| match url.port() {
-        Some(port) => format!("{name}:{port}"),
-        None => name.to_owned(),
-    });
-    if host.is_some() && authority.as_deref() != host {
+    if account.is_some_and(|account| account.origin() != url.origin()) {
         return Err("an event of another account");
+    }
+    // An account whose host is an address has its name in the path.
+    let within = account.map_or("", |account| account.path().trim_matches('/'));
+    let path = url.path().strip_prefix('/').and_then(|path| path.strip_prefix(within));
+    if !plain || path.map(|path| path.trim_start_matches('/')) != Some(&format!("{container}/{blob}")) {
+        return Err("an event whose subject and URL disagree");
     }
     Ok(BlobEvent { container: container.to_owned(), blob: blob.to_owned() })
 }
@@ -57,7 +56,7 @@ mod tests {
     fn event(subject: &str, url: &str) -> Result<BlobEvent, &'static str> {
         let event = json!({"eventType": "Microsoft.Storage.BlobCreated", "data": {"url": url},
             "subject": format!("/blobServices/default/containers/{subject}")});
-        read(&event.to_string(), Some("acct.blob.core.windows.net"))
+        read(&event.to_string(), Some(&"https://acct.blob.core.windows.net".parse().unwrap()))
     }
 
     #[test]

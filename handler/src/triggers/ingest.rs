@@ -39,7 +39,7 @@ pub(crate) async fn ingest_blob(app: Arc<App>, invocation: Invocation) -> Result
 
 /// Door 3: the container says whose the blob is. Whether it came or went is looked up, not believed.
 pub(crate) async fn ingest_event(app: Arc<App>, invocation: Invocation) -> Result<(), Error> {
-    let event = match event_grid::read(&invocation.message()?, app.storage_host.as_deref()) {
+    let event = match event_grid::read(&invocation.message()?, app.storage_account.as_ref()) {
         Ok(event) => event,
         Err(why) => {
             pool::SecurityEvent::ForeignContainer.raise(None, why);

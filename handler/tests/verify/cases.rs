@@ -2,7 +2,7 @@
 
 use crate::{
     dev::{Dev, mint, verify},
-    faults::{FAULTS, OPEN},
+    faults::{FAULTS, OPEN, TAKEN_AWAY},
     proxy::Proxy,
     xml,
 };
@@ -69,6 +69,7 @@ async fn a_good_deployment_passes_and_every_fault_is_found() {
     assert!(unseen.is_empty(), "{}", unseen.join("\n\n"));
     dev.holds_nothing().await;
     every_function(dev).await;
+    taken_away(dev).await;
     broken_off(dev).await;
     reports(dev).await;
 }
@@ -97,6 +98,16 @@ async fn every_function(dev: &Dev) {
     }
     assert!(asked >= 24, "{asked}");
     dev.holds_nothing().await;
+}
+
+/// A gateway may take the header away that the service would refuse.
+async fn taken_away(dev: &Dev) {
+    let proxy = Proxy::start(dev, &TAKEN_AWAY).await;
+    let mut arguments = vec!["--format", "json", "--only", "tenant.header"];
+    arguments.extend(dev.tokens());
+    let run = verify(&proxy.url(None), &arguments).await;
+    let report: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!((run.code, outcomes(&report, "passed")), (0, set(&["tenant.header"])), "{report:#}");
 }
 
 /// What machines read.

@@ -76,6 +76,11 @@ fn forged(behind: &Behind, asked: &Asked) -> bool {
     asked.token().is_some_and(|token| ![&behind.a, &behind.b, &behind.user].iter().any(|good| *good == token))
 }
 
+/// No fault: a gateway that takes `x-tenant-id` away before the service sees it.
+pub const TAKEN_AWAY: Fault = fault!("x-tenant-id is taken away", [], |behind, asked| {
+    behind.send(&asked.without("x-tenant-id")).await
+});
+
 /// Nobody asks whose anything is: what B is refused, it is given in A's name.
 pub const OPEN: Fault = fault!(
     "nothing is anybody's",
@@ -153,6 +158,10 @@ pub const FAULTS: &[Fault] = &[
     fault!("x-tenant-id is believed", ["tenant.header"], |behind, asked| {
         let swap = asked.header("x-tenant-id") == "contoso";
         swapped(&behind, if swap { asked.without("x-tenant-id") } else { asked }, swap).await
+    }),
+    fault!("x-tenant-id is taken away, but from one function that believes it", ["tenant.header"], |behind, asked| {
+        let swap = asked.header("x-tenant-id") == "contoso" && asked.path() == "files";
+        swapped(&behind, asked.without("x-tenant-id"), swap).await
     }),
     fault!("another header is believed", ["tenant.header"], |behind, asked| {
         let swap = asked.header("x-ms-tenant-id") == "contoso";

@@ -4,6 +4,7 @@ use crate::{
     Server,
     audit::{Asked, Audit},
 };
+use async_trait::async_trait;
 use axum::{
     Json, Router,
     extract::{Query, State},
@@ -21,7 +22,6 @@ use serde::Deserialize;
 use serde_json::json;
 use std::{
     collections::{BTreeSet, HashMap},
-    fmt,
     sync::{Arc, Mutex},
 };
 
@@ -94,9 +94,14 @@ impl Identity {
         self.0.shared.mint(identity, audience)
     }
 
-    /// A credential of an identity, for adapters that run in a test's own process; `None`: the system-assigned one.
+    /// The credential of an identity, for adapters that run in the test's own process. It caches nothing.
+    ///
+    /// # Panics
+    /// If no such identity is assigned.
     pub fn credential(&self, client_id: Option<&str>) -> Arc<dyn TokenCredential> {
-        Arc::new(Minted(self.clone(), client_id.unwrap_or("system").to_owned()))
+        let shared = self.0.shared.clone();
+        assert!(client_id.is_none_or(|id| shared.assigned.contains(id)), "{client_id:?} is not assigned");
+        Arc::new(Assigned { shared, identity: client_id.unwrap_or("system").to_owned() })
     }
 
     /// What a request's bearer token says, if this endpoint made it, it is for `audience`, and it has not ended.
@@ -110,6 +115,32 @@ impl Identity {
         let claims = self.0.shared.minted.lock().unwrap().get(token).cloned()?;
         let same = claims.audience.trim_end_matches('/') == audience.trim_end_matches('/');
         (same && claims.expires > now()).then_some(claims)
+    }
+}
+
+/// What a process that is not the app has instead of a managed identity: tokens from the endpoint, without HTTP.
+#[derive(Debug)]
+struct Assigned {
+    shared: Arc<Shared>,
+    identity: String,
+}
+
+#[async_trait]
+impl TokenCredential for Assigned {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        _options: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        let audience = scopes[0].trim_end_matches("/.default");
+        let ends = OffsetDateTime::from_unix_timestamp(now() + self.shared.lifetime).unwrap();
+        Ok(AccessToken::new(self.shared.mint(&self.identity, audience), ends))
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shared")
     }
 }
 
@@ -127,27 +158,6 @@ impl Shared {
         let claims = Claims { identity: identity.to_owned(), audience: audience.to_owned(), expires };
         minted.insert(token.clone(), claims);
         token
-    }
-}
-
-struct Minted(Identity, String);
-
-impl fmt::Debug for Minted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Minted({})", self.1)
-    }
-}
-
-#[async_trait::async_trait]
-impl TokenCredential for Minted {
-    async fn get_token(
-        &self,
-        scopes: &[&str],
-        _: Option<TokenRequestOptions<'_>>,
-    ) -> azure_core::Result<AccessToken> {
-        let audience = scopes.first().and_then(|scope| scope.strip_suffix("/.default")).unwrap_or_default();
-        let ends = OffsetDateTime::now_utc() + azure_core::time::Duration::seconds(self.0.0.shared.lifetime);
-        Ok(AccessToken::new(self.0.mint(&self.1, audience), ends))
     }
 }
 

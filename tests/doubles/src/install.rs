@@ -12,7 +12,7 @@ use std::{
 /// # Panics
 /// If they are not there, and `npm ci` cannot put them there.
 pub fn servers() -> PathBuf {
-    let files = ["package.json", "package-lock.json", ".npmrc"];
+    let files = ["package.json", "package-lock.json", ".npmrc", "oidc.mjs"];
     installed("servers", &files, |folder| {
         run(Command::new("npm")
             .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])

@@ -112,9 +112,20 @@ pub struct Server {
 impl Server {
     /// Serves over TLS, HTTP/1.1 and HTTP/2.
     pub async fn tls(ca: &Ca, router: Router) -> Self {
+        Self::with(ca.config.clone(), router).await
+    }
+
+    /// Serves over TLS, HTTP/1.1 alone, as Azure Storage does.
+    pub async fn tls_http1(ca: &Ca, router: Router) -> Self {
+        let mut config = ca.server_config();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Self::with(Arc::new(config), router).await
+    }
+
+    async fn with(config: Arc<ServerConfig>, router: Router) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let acceptor = TlsAcceptor::from(ca.config.clone());
+        let acceptor = TlsAcceptor::from(config);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (acceptor, router) = (acceptor.clone(), router.clone());

@@ -10,6 +10,7 @@ mod documents;
 mod endpoint;
 mod job;
 mod naming;
+mod oidc;
 mod paging;
 mod runs;
 mod security;

@@ -207,6 +207,7 @@ fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
 #[test]
 fn the_description_is_whole() {
     let document = openapi::document();
+    assert_eq!(json("infra/openapi.json"), document, "what the gateway imports: run `make functions`");
     for (name, method, route) in in_host_order() {
         let operation = &document["paths"][format!("/api/{route}")][method.as_str().to_ascii_lowercase()];
         assert_eq!(operation["operationId"], name);

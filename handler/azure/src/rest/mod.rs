@@ -16,6 +16,7 @@ mod tests;
 pub use answer::{Answer, Opened};
 pub use call::{Call, Repeat};
 pub use fault::Fault;
+pub(crate) use retry::{RETRIES, pause};
 
 use crate::{Identities, error};
 use answer::Whole;

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Attempts after the first.
-pub(super) const RETRIES: u32 = 4;
+pub(crate) const RETRIES: u32 = 4;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
@@ -44,7 +44,7 @@ impl Budget {
 
 /// How long to wait before the retry after attempt `attempt`, from 0. Full jitter: anything from nothing to 200 ms,
 /// twice that with each attempt; on top of what the service asks for, so that callers do not come back all at once.
-pub(super) fn pause(attempt: u32, asked: Option<Duration>, entropy: &dyn Entropy) -> Duration {
+pub(crate) fn pause(attempt: u32, asked: Option<Duration>, entropy: &dyn Entropy) -> Duration {
     let mut random = [0; 4];
     entropy.fill(&mut random);
     let share = f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX);

@@ -13,7 +13,7 @@ use azure::{FoundryModel, Identities, Tenants};
 use doubles::{Audit, Ca, Identity, Server, foundry, foundry::Foundry};
 use futures::StreamExt;
 use pool::{
-    TenantId, TenantRecord,
+    TenantRecord,
     conformance::memory::{MemoryDirectory, SeededEntropy},
     ports::{AgentRef, Item, Model, ModelEvent, PortResult, Role, StepRequest, ToolCall, ToolSpec},
     testing::tenant,
@@ -67,8 +67,8 @@ pub(crate) fn adapter(ca: &Ca, identity: &Identity, project: &str) -> FoundryMod
     });
     let tenants = Tenants::new(Arc::new(MemoryDirectory::new(records)));
     let identity = identity.clone();
-    let maker = Box::new(move |_: &TenantId, id: Option<&str>| Ok(identity.credential(id)));
-    let identities = Arc::new(Identities::with(maker, None, tenants));
+    let maker = Arc::new(move |id: Option<&str>| Ok(identity.credential(id)));
+    let identities = Arc::new(Identities::new(None, tenants, maker));
     let entropy = Arc::new(SeededEntropy::default());
     FoundryModel::new(client(ca), identities, project.parse().unwrap(), entropy, [7; 32], "gpt-offline")
 }

@@ -81,8 +81,8 @@ pub(crate) fn of_tenants(
 ) -> Vault {
     let tenants = Tenants::new(Arc::new(MemoryDirectory::new(records)));
     let identity = identity.clone();
-    let maker = Box::new(move |_: &pool::TenantId, id: Option<&str>| Ok(identity.credential(id)));
-    let identities = Arc::new(Identities::with(maker, None, tenants.clone()));
+    let maker = Arc::new(move |id: Option<&str>| Ok(identity.credential(id)));
+    let identities = Arc::new(Identities::new(None, tenants.clone(), maker));
     let shared = "https://shared.vault.azure.net".parse().unwrap();
     Vault::new(shared, tenants, identities, client(ca, vaults)).unwrap()
 }

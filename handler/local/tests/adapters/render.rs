@@ -2,7 +2,7 @@
 
 use crate::support::{all, open, row};
 use pool::{
-    conformance::{position, sort_key},
+    conformance::sort_key,
     filter::{Comparison, FieldPath, Filter, Scalar},
     ports::{Query, Records, Sort, Write},
     testing::tenant,
@@ -128,7 +128,7 @@ fn sql_means_what_rust_means() {
             }
             let sort = Sort { field: Some(by.clone()), descending };
             let whole = local.records.query(&who, &Query { sort: sort.clone(), ..all() }).await.unwrap();
-            let keys: Vec<_> = whole.iter().map(|row| sort_key(&position(row, &sort))).collect();
+            let keys: Vec<_> = whole.iter().map(|row| sort_key(&row.position(&sort))).collect();
             prop_assert!(
                 if descending { keys.iter().rev().is_sorted() } else { keys.is_sorted() },
                 "{:?} {:?}",
@@ -140,7 +140,7 @@ fn sql_means_what_rust_means() {
             loop {
                 let page = local.records.query(&who, &query).await.unwrap();
                 let Some(last) = page.last() else { break };
-                query.after = Some(position(last, &sort));
+                query.after = Some(last.position(&sort));
                 paged.extend(page);
                 prop_assert!(paged.len() <= rows.len());
             }

@@ -32,7 +32,7 @@ pub use keys::keys;
 pub use links::{Sender, links};
 pub use model::model;
 pub use naughty::NAUGHTY;
-pub use queries::{position, sort_key};
+pub use queries::sort_key;
 pub use queue::{QueueReader, queue};
 pub use records::{new_row, records};
 pub use secrets::secrets;

@@ -11,22 +11,6 @@ use crate::{
 use serde_json::{Value, json};
 use std::{cmp::Ordering, time::Duration};
 
-/// Where a row stands in an order: what the page after it continues from.
-///
-/// Only booleans, numbers and text are sort values; a member that is missing, `null`, an array or an object has none.
-pub fn position(row: &Row, sort: &Sort) -> Position {
-    let value = sort.field.as_ref().and_then(|field| {
-        let body: serde_json::Value = serde_json::from_str(&row.row.body).ok()?;
-        match field.segments().try_fold(&body, |value, name| value.get(name))? {
-            serde_json::Value::Bool(found) => Some(Scalar::Bool(*found)),
-            serde_json::Value::Number(found) => found.as_f64().map(Scalar::Number),
-            serde_json::Value::String(found) => Some(Scalar::Text(found.clone())),
-            _ => None,
-        }
-    });
-    Position { id: row.row.id.clone(), value }
-}
-
 /// A position as a key that sorts: no value, `false`, `true`, numbers, text by bytes; then the id by bytes.
 pub fn sort_key(position: &Position) -> impl Ord + use<> {
     Key(position.value.clone(), position.id.clone())
@@ -216,7 +200,7 @@ async fn order(store: &dyn Records, a: &TenantId, written: &[NewRow]) {
             let sort = Sort { field: Some(field(name)), descending };
             let found = store.query(a, &Query { sort: sort.clone(), ..all() }).await.unwrap();
             assert_eq!(found.len(), written.len());
-            let keys: Vec<_> = found.iter().map(|row| sort_key(&position(row, &sort))).collect();
+            let keys: Vec<_> = found.iter().map(|row| sort_key(&row.position(&sort))).collect();
             let sorted = if descending { keys.iter().rev().is_sorted() } else { keys.iter().is_sorted() };
             assert!(sorted, "by {name}, descending {descending}: {:?}", ids(&found));
         }
@@ -237,7 +221,7 @@ async fn pages(store: &dyn Records, a: &TenantId, written: &[NewRow]) {
                         let page = store.query(a, &query).await.unwrap();
                         assert!(page.len() <= limit);
                         let Some(last) = page.last() else { break };
-                        query.after = Some(position(last, &sort));
+                        query.after = Some(last.position(&sort));
                         joined.extend(page);
                         assert!(joined.len() <= written.len(), "pages end");
                     }
@@ -267,7 +251,7 @@ async fn moving(store: &dyn Records, a: &TenantId) {
         loop {
             let page = store.query(a, &query).await.unwrap();
             let Some(last) = page.last() else { break };
-            query.after = Some(position(last, &sort));
+            query.after = Some(last.position(&sort));
             seen.extend(ids(&page).into_iter().map(str::to_owned));
             assert!(seen.len() < 200, "pages end");
             let round = extra.len();

@@ -2,7 +2,7 @@
 
 use crate::{
     TenantId, TenantRecord,
-    access::{Permissions, is_admin},
+    access::{Granted, Grants},
     token::Claims,
 };
 use jiff::Timestamp;
@@ -18,25 +18,29 @@ const TENANT_MS: i64 = 5_000;
 pub(super) struct KnownToken {
     pub(super) tenant: String,
     pub(super) user: Arc<str>,
-    pub(super) admin: bool,
-    pub(super) permissions: Permissions,
+    pub(super) granted: Granted,
     refused_from: i64,
 }
 
 impl KnownToken {
-    pub(super) fn new(claims: Claims) -> Self {
-        Self {
-            tenant: claims.tenant,
-            user: claims.subject.into(),
-            admin: is_admin(&claims.roles),
-            permissions: Permissions::of(&claims.roles),
-            refused_from: claims.refused_from,
-        }
+    pub(super) fn new(claims: Claims, grants: &Grants) -> Self {
+        let granted = grants.of(&claims.roles, &claims.scopes);
+        let (tenant, user) = (claims.tenant, claims.subject.into());
+        Self { tenant, user, granted, refused_from: claims.refused_from }
     }
 }
 
-/// Verified tokens, by the hash of the whole token, for at most a minute.
-pub(super) struct KnownTokens(Cache<[u8; 32], (Arc<KnownToken>, i64)>);
+/// Verified tokens, by the hash of the whole token, for at most a minute, and until keys change.
+pub(super) struct KnownTokens(Cache<[u8; 32], Verified>);
+
+#[derive(Clone)]
+struct Verified {
+    token: Arc<KnownToken>,
+    /// When, in Unix seconds.
+    at: i64,
+    /// How often keys had changed.
+    changes: u64,
+}
 
 impl Default for KnownTokens {
     fn default() -> Self {
@@ -45,18 +49,16 @@ impl Default for KnownTokens {
 }
 
 impl KnownTokens {
-    pub(super) fn get(&self, token: &str, now: i64) -> Option<Arc<KnownToken>> {
-        let (known, verified) = self.0.get(blake3::hash(token.as_bytes()).as_bytes())?;
-        let fresh = (verified..verified + TOKEN_S).contains(&now) && now < known.refused_from;
-        fresh.then_some(known)
+    pub(super) fn get(&self, token: &str, now: i64, changes: u64) -> Option<Arc<KnownToken>> {
+        let Verified { token, at, changes: then } = self.0.get(blake3::hash(token.as_bytes()).as_bytes())?;
+        let fresh = (at..at + TOKEN_S).contains(&now) && now < token.refused_from && changes == then;
+        fresh.then_some(token)
     }
 
-    pub(super) fn put(&self, token: &str, known: &Arc<KnownToken>, now: i64) {
-        self.0.insert(*blake3::hash(token.as_bytes()).as_bytes(), (known.clone(), now));
-    }
-
-    pub(super) fn clear(&self) {
-        self.0.clear();
+    /// `changes` is to be read before the token is verified: what changes meanwhile makes the entry void.
+    pub(super) fn put(&self, token: &str, known: &Arc<KnownToken>, now: i64, changes: u64) {
+        let verified = Verified { token: known.clone(), at: now, changes };
+        self.0.insert(*blake3::hash(token.as_bytes()).as_bytes(), verified);
     }
 }
 

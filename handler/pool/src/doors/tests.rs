@@ -1,26 +1,33 @@
 //! What the doors remember, to the millisecond.
 
 use super::*;
-use crate::token::Claims;
+use crate::{access::Grants, token::Claims};
 use jiff::Timestamp;
 
 fn known(refused_from: i64) -> Arc<KnownToken> {
     let (tenant, subject) = ("contoso".to_owned(), "alice".to_owned());
-    Arc::new(KnownToken::new(Claims { tenant, subject, roles: Vec::new(), refused_from }))
+    let claims = Claims { tenant, subject, roles: Vec::new(), scopes: Vec::new(), refused_from };
+    Arc::new(KnownToken::new(claims, &Grants::parse(Grants::DEFAULT).unwrap()))
 }
 
 #[test]
 fn a_token_is_known_for_a_minute_and_never_past_its_end() {
     let tokens = KnownTokens::default();
-    tokens.put("a.b.c", &known(1_000), 900);
-    let knows = |now| tokens.get("a.b.c", now).is_some();
+    tokens.put("a.b.c", &known(1_000), 900, 0);
+    let knows = |now| tokens.get("a.b.c", now, 0).is_some();
     assert!(knows(900) && knows(959));
     assert!(!knows(960) && !knows(899), "nor after the clock was set back");
-    assert!(tokens.get("a.b.d", 900).is_none());
-    tokens.put("short", &known(910), 900);
-    assert!(tokens.get("short", 909).is_some() && tokens.get("short", 910).is_none());
-    tokens.clear();
-    assert!(!knows(900));
+    assert!(tokens.get("a.b.d", 900, 0).is_none());
+    tokens.put("short", &known(910), 900, 0);
+    assert!(tokens.get("short", 909, 0).is_some() && tokens.get("short", 910, 0).is_none());
+}
+
+#[test]
+fn a_token_is_known_until_keys_change() {
+    let tokens = KnownTokens::default();
+    tokens.put("a.b.c", &known(1_000), 900, 3);
+    assert!(tokens.get("a.b.c", 900, 3).is_some());
+    assert!(tokens.get("a.b.c", 900, 4).is_none() && tokens.get("a.b.c", 900, 2).is_none());
 }
 
 #[test]

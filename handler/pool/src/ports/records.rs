@@ -1,7 +1,12 @@
-use super::PortResult;
-use crate::{TenantId, filter::Filter};
+use super::{PortError, PortResult};
+use crate::{
+    TenantId,
+    filter::{FieldPath, Filter, Scalar},
+};
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashSet};
 
 /// What a document is. With its id it names a document within a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -86,7 +91,8 @@ pub struct NewRow {
     pub owner: String,
     /// Unix seconds from which it is absent; `None`: never.
     pub expires_at: Option<i64>,
-    /// A JSON object as text.
+    /// A JSON object as text. It is read back as the same object, with the same numbers; spaces and the order of
+    /// members may be the backend's.
     pub body: String,
 }
 
@@ -101,6 +107,25 @@ pub struct Row {
     pub row: NewRow,
 }
 
+impl Row {
+    /// Where it stands in an order: what the page after it continues from.
+    ///
+    /// Only booleans, numbers and text are sort values; a member that is missing, `null`, an array or an object has
+    /// none.
+    pub fn position(&self, sort: &Sort) -> Position {
+        let value = sort.field.as_ref().and_then(|field| {
+            let body: Value = serde_json::from_str(&self.row.body).ok()?;
+            match field.segments().try_fold(&body, |value, name| value.get(name))? {
+                Value::Bool(found) => Some(Scalar::Bool(*found)),
+                Value::Number(found) => found.as_f64().map(Scalar::Number),
+                Value::String(found) => Some(Scalar::Text(found.clone())),
+                _ => None,
+            }
+        });
+        Position { id: self.row.id.clone(), value }
+    }
+}
+
 /// One write of a batch.
 #[derive(Clone, Debug)]
 pub enum Write {
@@ -112,11 +137,43 @@ pub enum Write {
     Delete(Kind, String, Option<Etag>),
 }
 
+impl Write {
+    /// Refuses a batch that no other try will make right: its size, ids, bodies, and documents that are named twice.
+    ///
+    /// # Errors
+    /// [`PortError::Refused`], with the rule.
+    pub fn check(batch: &[Self]) -> PortResult<()> {
+        let mut names = HashSet::new();
+        for write in batch {
+            let (kind, id, body) = match write {
+                Self::Create(row) | Self::Replace(row, _) => (row.kind, row.id.as_str(), Some(&row.body)),
+                Self::Delete(kind, id, _) => (*kind, id.as_str(), None),
+            };
+            let letters = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'-');
+            if !(1..=255).contains(&id.len()) || !id.bytes().all(letters) {
+                return Err(PortError::refused("an id is 1 to 255 bytes of A-Z a-z 0-9 _ . : -"));
+            }
+            if !names.insert((kind, id)) {
+                return Err(PortError::refused("a batch names a document once"));
+            }
+            // One bad body would fail every query over its kind.
+            if let Some(body) = body {
+                serde_json::from_str::<BTreeMap<String, IgnoredAny>>(body).map_err(PortError::refused)?;
+            }
+        }
+        if (1..=100).contains(&batch.len()) {
+            Ok(())
+        } else {
+            Err(PortError::refused("a batch is 1 to 100 writes"))
+        }
+    }
+}
+
 /// The order of a query's answer; ties are broken by id, in the same direction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sort {
     /// By a member of the body; `None`: by id, which is by time. Documents without the member sort lowest.
-    pub field: Option<crate::filter::FieldPath>,
+    pub field: Option<FieldPath>,
     /// Greatest first.
     pub descending: bool,
 }
@@ -127,7 +184,7 @@ pub struct Position {
     /// The id of the page's last document.
     pub id: String,
     /// The value of its sort member, when the sort is by one.
-    pub value: Option<crate::filter::Scalar>,
+    pub value: Option<Scalar>,
 }
 
 /// A query in one tenant's partition, over one kind.
@@ -159,7 +216,7 @@ pub trait Records: Send + Sync {
     async fn query(&self, tenant: &TenantId, query: &Query) -> PortResult<Vec<Row>>;
 
     /// Does 1 to 100 writes to different documents, all or none, durably. Answers their new versions, in order; a
-    /// deleted document's is empty. [`PortError::Conflict`](super::PortError::Conflict) when a condition fails.
+    /// deleted document's is empty. [`PortError::Conflict`] when a condition fails.
     async fn commit(&self, tenant: &TenantId, writes: Vec<Write>) -> PortResult<Vec<Etag>>;
 
     /// Forgets at most `limit` expired documents; answers how many.

@@ -1,11 +1,13 @@
-use super::Refused;
+use super::{Issuer, Refused};
 use serde_json::{Map, Value};
 
 const LEEWAY_S: f64 = 60.0;
 const MAX_LIFETIME_S: f64 = 24.0 * 3600.0;
 const MAX_SUBJECT: usize = 255;
+/// The role of an operator.
+const PLATFORM: &str = "platform";
 
-/// What a good token says.
+/// What a user's good token says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claims {
     /// The tenant it names. A name, not yet a tenant.
@@ -14,49 +16,82 @@ pub struct Claims {
     pub subject: String,
     /// `roles`, or none.
     pub roles: Vec<String>,
+    /// `scp`: words with spaces between, or an array. Or none.
+    pub scopes: Vec<String>,
     /// The Unix second from which it is refused, leeway included.
     pub refused_from: i64,
 }
 
 impl Claims {
-    pub(super) fn read(
-        claims: &Map<String, Value>,
-        audience: &str,
-        tenant_claim: &str,
-        now: i64,
-    ) -> Result<Self, Refused> {
-        if !is_for(claims.get("aud"), audience) {
+    pub(super) fn read(claims: &Map<String, Value>, issuer: &Issuer, now: i64) -> Result<Self, Refused> {
+        let is_for = |audience: &str| is_for(claims.get("aud"), audience);
+        if !is_for(&issuer.audience) || issuer.platform_audience.as_deref().is_some_and(is_for) {
             return Err(Refused("aud"));
         }
-        let subject = text(claims, "sub", Refused("sub"))?;
-        if subject.len() > MAX_SUBJECT {
-            return Err(Refused("sub"));
+        let subject = subject(claims)?;
+        let refused_from = times(claims, now)?;
+        let tenant = text(claims, &issuer.tenant_claim, Refused("tenant"))?.to_owned();
+        if !issuer.tenants.is_empty() && !issuer.tenants.contains(&tenant) {
+            return Err(Refused("issuer_tenant"));
         }
-        let now = now as f64;
-        let expires = time(claims, "exp").ok_or(Refused("exp"))?;
-        let issued = time(claims, "iat").ok_or(Refused("iat"))?;
-        if now >= expires + LEEWAY_S {
-            return Err(Refused("expired"));
-        }
-        if issued > now + LEEWAY_S {
-            return Err(Refused("iat"));
-        }
-        if expires - issued > MAX_LIFETIME_S {
-            return Err(Refused("lifetime"));
-        }
-        if claims.contains_key("nbf") {
-            let not_before = time(claims, "nbf").ok_or(Refused("nbf"))?;
-            if not_before > now + LEEWAY_S {
-                return Err(Refused("nbf"));
-            }
-        }
-        Ok(Self {
-            tenant: text(claims, tenant_claim, Refused("tenant"))?.to_owned(),
-            subject: subject.to_owned(),
-            roles: roles(claims.get("roles"))?,
-            refused_from: (expires + LEEWAY_S).ceil() as i64,
-        })
+        let roles = texts(claims.get("roles"), Refused("roles"))?;
+        let scopes = match claims.get("scp") {
+            Some(Value::String(words)) => words.split(' ').map(str::to_owned).collect(),
+            other => texts(other, Refused("scp"))?,
+        };
+        Ok(Self { tenant, subject, roles, scopes, refused_from })
     }
+}
+
+/// What a good token of an operator of the platform says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operator {
+    /// Who: `sub`.
+    pub subject: String,
+}
+
+impl Operator {
+    pub(super) fn read(claims: &Map<String, Value>, issuer: &Issuer, now: i64) -> Result<Self, Refused> {
+        let is_for = |audience: &str| is_for(claims.get("aud"), audience);
+        if !issuer.platform_audience.as_deref().is_some_and(is_for) || is_for(&issuer.audience) {
+            return Err(Refused("aud"));
+        }
+        let subject = subject(claims)?;
+        times(claims, now)?;
+        let roles = texts(claims.get("roles"), Refused("roles"))?;
+        if !roles.iter().any(|role| role == PLATFORM) {
+            return Err(Refused("roles"));
+        }
+        Ok(Self { subject })
+    }
+}
+
+fn subject(claims: &Map<String, Value>) -> Result<String, Refused> {
+    let subject = text(claims, "sub", Refused("sub"))?;
+    if subject.len() > MAX_SUBJECT { Err(Refused("sub")) } else { Ok(subject.to_owned()) }
+}
+
+/// Checks all that is said of time, and tells when the token is refused from.
+fn times(claims: &Map<String, Value>, now: i64) -> Result<i64, Refused> {
+    let now = now as f64;
+    let expires = time(claims, "exp").ok_or(Refused("exp"))?;
+    let issued = time(claims, "iat").ok_or(Refused("iat"))?;
+    if now >= expires + LEEWAY_S {
+        return Err(Refused("expired"));
+    }
+    if issued > now + LEEWAY_S {
+        return Err(Refused("iat"));
+    }
+    if expires - issued > MAX_LIFETIME_S {
+        return Err(Refused("lifetime"));
+    }
+    if claims.contains_key("nbf") {
+        let not_before = time(claims, "nbf").ok_or(Refused("nbf"))?;
+        if not_before > now + LEEWAY_S {
+            return Err(Refused("nbf"));
+        }
+    }
+    Ok((expires + LEEWAY_S).ceil() as i64)
 }
 
 /// A claim that is a string, and not empty.
@@ -82,12 +117,12 @@ fn is_for(claim: Option<&Value>, audience: &str) -> bool {
     }
 }
 
-fn roles(claim: Option<&Value>) -> Result<Vec<String>, Refused> {
+fn texts(claim: Option<&Value>, fault: Refused) -> Result<Vec<String>, Refused> {
     match claim {
         None => Ok(Vec::new()),
-        Some(Value::Array(roles)) => {
-            roles.iter().map(|role| role.as_str().map(str::to_owned).ok_or(Refused("roles"))).collect()
+        Some(Value::Array(texts)) => {
+            texts.iter().map(|text| text.as_str().map(str::to_owned).ok_or(fault)).collect()
         }
-        Some(_) => Err(Refused("roles")),
+        Some(_) => Err(fault),
     }
 }

@@ -1,9 +1,9 @@
+use super::published::MAX_DOCUMENT as MAX_SET;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use jsonwebtoken::DecodingKey;
 use serde_json::Value;
 use std::{collections::HashMap, sync::Arc};
 
-const MAX_SET: usize = 64 * 1024;
 const MIN_BITS: usize = 2048;
 const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "k"];
 
@@ -35,8 +35,15 @@ impl Jwks {
         if keys.is_empty() { Err("no key for RS256 signatures".into()) } else { Ok(Self(Arc::new(keys))) }
     }
 
+    /// The key of exactly this id.
     pub(super) fn get(&self, kid: &str) -> Option<&DecodingKey> {
         self.0.get(kid)
+    }
+}
+
+impl std::fmt::Debug for Jwks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
     }
 }
 

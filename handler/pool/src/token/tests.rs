@@ -1,18 +1,18 @@
-//! A corpus of forged and abusive tokens, each with the check that must refuse it, and near each of them a good one.
+//! Keys: which are to be trusted, where they come from, when they are fetched. Forged tokens are in `tests/law/forged`.
 
-mod claims;
-mod forged;
+mod discovery;
 mod keys;
+mod published;
 mod wycheproof;
 
 use super::*;
+use crate::conformance::memory::MemoryKeys;
 use jsonwebtoken::{EncodingKey, crypto};
 use serde_json::{Value, json};
 
 const NOW: i64 = 1_780_315_200;
 const KEY_A: &str = include_str!("../../tests/keys/a.pem");
 const KEY_B: &str = include_str!("../../tests/keys/b.pem");
-const PUBLIC_A: &str = include_str!("../../tests/keys/a.pub.pem");
 const JWK_A: &str = include_str!("../../tests/keys/a.jwk.json");
 const JWK_B: &str = include_str!("../../tests/keys/b.jwk.json");
 const JWK_SHORT: &str = include_str!("../../tests/keys/short.jwk.json");
@@ -25,17 +25,19 @@ fn set(keys: &[Value]) -> Result<Jwks, String> {
     Jwks::parse(json!({"keys": keys}).to_string().as_bytes())
 }
 
-/// Two issuers, each with its own key.
-fn rules() -> TokenRules {
-    let issuer = |name: &str, key: &str| Issuer {
-        issuer: format!("https://{name}.example"),
+fn issuer(name: &str, keys: IssuerKeys) -> Issuer {
+    Issuer {
+        issuer: name.into(),
         audience: "api://pool".into(),
-        keys: set(&[jwk(key)]).unwrap(),
-    };
-    TokenRules {
-        issuers: vec![issuer("issuer-a", JWK_A), issuer("issuer-b", JWK_B)],
+        platform_audience: None,
         tenant_claim: "extension_tenantId".into(),
+        tenants: Vec::new(),
+        keys,
     }
+}
+
+fn of(issuers: Vec<Issuer>, source: Arc<MemoryKeys>) -> TokenRules {
+    TokenRules::new(issuers, Grants::parse(Grants::DEFAULT).unwrap(), source).unwrap()
 }
 
 fn header() -> Value {
@@ -52,17 +54,6 @@ fn sign(pem: &str, message: &str) -> String {
     crypto::sign(message.as_bytes(), &key, Algorithm::RS256).unwrap()
 }
 
-/// A token of these texts, signed in earnest by the key of issuer A.
-fn raw(header: &str, claims: &str) -> String {
-    let message = format!("{}.{}", BASE64.encode(header), BASE64.encode(claims));
-    let signature = sign(KEY_A, &message);
-    format!("{message}.{signature}")
-}
-
-fn token(header: &Value, claims: &Value) -> String {
-    raw(&header.to_string(), &claims.to_string())
-}
-
 fn with(mut object: Value, name: &str, value: Value) -> Value {
     object[name] = value;
     object
@@ -73,25 +64,25 @@ fn without(mut object: Value, name: &str) -> Value {
     object
 }
 
-fn check(token: &str) -> Result<Claims, &'static str> {
-    rules().verify(token, NOW).map_err(|refused| refused.0)
-}
-
-/// Every case is refused by its check, and the good token beside it is taken.
-#[track_caller]
-fn all_refused(cases: Vec<(String, String, &str)>, control: &str) {
-    assert!(check(control).is_ok(), "the control: {:?}", check(control));
-    for (name, token, expected) in &cases {
-        assert_eq!(check(token).map(|_| ()), Err(*expected), "{name}: {}", &token[..token.len().min(200)]);
-    }
-}
-
-#[test]
-fn a_good_token_says_who_and_whose() {
-    let claims = with(claims(), "roles", json!(["user", "admin"]));
-    let read = check(&token(&header(), &claims)).unwrap();
-    assert_eq!(read.tenant, "contoso");
-    assert_eq!(read.subject, "alice");
-    assert_eq!(read.roles, ["user", "admin"]);
-    assert_eq!(read.refused_from, NOW + 3660);
+/// What a good token says is what is read, and when it is refused from is exact.
+#[tokio::test]
+async fn a_good_token_says_who_and_whose() {
+    let rules = of(
+        vec![issuer("https://issuer-a.example", IssuerKeys::Fixed(set(&[jwk(JWK_A)]).unwrap()))],
+        Arc::default(),
+    );
+    let read = async |claims: &Value| {
+        let message =
+            format!("{}.{}", BASE64.encode(header().to_string()), BASE64.encode(claims.to_string()));
+        rules.verify(&format!("{message}.{}", sign(KEY_A, &message)), NOW).await.unwrap()
+    };
+    let claims = with(with(claims(), "roles", json!(["user", "admin"])), "scp", json!("read write"));
+    let said = read(&claims).await;
+    assert_eq!((said.tenant.as_str(), said.subject.as_str()), ("contoso", "alice"));
+    assert_eq!(
+        (said.roles, said.scopes),
+        (vec!["user".to_owned(), "admin".into()], vec!["read".to_owned(), "write".into()])
+    );
+    assert_eq!(said.refused_from, NOW + 3660);
+    assert_eq!(read(&with(claims, "exp", json!(NOW as f64 + 100.25))).await.refused_from, NOW + 161);
 }

@@ -4,7 +4,7 @@ use crate::support::*;
 use futures::StreamExt;
 use pool::{
     Doors, Error, Operation, Owned, Settings, SweepReason, TenantRecord, TenantStatus,
-    conformance::memory::MemoryDirectory,
+    conformance::memory::{MemoryDirectory, MemoryKeys},
     ports::{Directory, Ports, QueueName},
 };
 use std::sync::Arc;
@@ -171,17 +171,81 @@ async fn a_token_expires_while_it_is_known() {
     refused(enter().await, "expired");
 }
 
+/// A pool whose issuer publishes its keys.
+fn published() -> (World, Arc<MemoryKeys>) {
+    let keys = Arc::new(MemoryKeys::default());
+    (World::trusting(rules_by(&keys), Settings::default(), |_| {}), keys)
+}
+
+/// TM-06: an hour at most for a key that is gone, one fetch for a key that is new.
 #[tokio::test]
 async fn keys_that_are_replaced_are_trusted_no_more() {
-    let world = World::new();
-    let old = world.credential("contoso", "alice");
+    let (world, keys) = published();
     let enter = async |header: &str| world.doors.authenticate(&[header.as_bytes()], &[]).await;
-    assert!(enter(&old).await.is_ok());
-    let new = Token::of("contoso", "alice").by_key_b().at(&world.clock);
+    let old = Token::of("contoso", "alice").lives(7_200).at(&world.clock);
+    assert!(enter(&old).await.is_ok(), "the first token fetches the first set");
+    let new = Token::of("contoso", "alice").lives(7_200).by_key_b().at(&world.clock);
     refused(enter(&new).await, "unknown_kid");
-    world.doors.replace_rules(rules_b());
-    refused(enter(&old).await, "unknown_kid");
+    roll_over(&keys);
+    world.pass(299);
+    refused(enter(&new).await, "unknown_kid");
+    assert!(enter(&old).await.is_ok() && keys.asked(KEY_SET) == 1);
+    world.pass(1);
     assert!(enter(&new).await.is_ok());
+    assert_eq!(keys.asked(KEY_SET), 2);
+    refused(enter(&old).await, "unknown_kid");
+}
+
+#[tokio::test]
+async fn what_was_verified_is_forgotten_when_keys_change() {
+    let (world, keys) = published();
+    let enter = async |header: &str| world.doors.authenticate(&[header.as_bytes()], &[]).await;
+    world.doors.refresh_keys().await;
+    world.pass(3_590);
+    let old = world.credential("contoso", "alice");
+    assert!(enter(&old).await.is_ok());
+    roll_over(&keys);
+    world.pass(10);
+    assert!(enter(&old).await.is_ok(), "known for a minute");
+    world.doors.refresh_keys().await;
+    refused(enter(&old).await, "unknown_kid");
+}
+
+#[tokio::test]
+async fn without_keys_nothing_is_said_of_a_token() {
+    let (world, keys) = published();
+    keys.fail();
+    let enter =
+        async || world.doors.authenticate(&[world.credential("contoso", "alice").as_bytes()], &[]).await;
+    assert!(matches!(enter().await, Err(Error::Unavailable(_))));
+    let ready =
+        async || world.doors.probe().await.into_iter().find(|(name, _)| *name == "keys").unwrap().1.is_ok();
+    assert!(!ready().await);
+    rules_by(&keys);
+    world.doors.refresh_keys().await;
+    assert!(enter().await.is_ok() && ready().await);
+}
+
+/// TM-10: an operator's token opens no tenant, and no tenant's token opens the platform.
+#[tokio::test]
+async fn operators_have_a_door_of_their_own() {
+    let world = World::new();
+    let operator = |token: Token| token.audience("api://platform".into()).role("platform");
+    let enter = async |token: &Token| world.doors.operator(&[token.at(&world.clock).as_bytes()]).await;
+    let olga = operator(Token::of("contoso", "olga"));
+    assert_eq!(enter(&olga).await.unwrap().operator(), "olga");
+    refused(world.enter(&olga).await, "aud");
+    refused(enter(&Token::of("contoso", "alice").role("platform")).await, "aud");
+    refused(enter(&Token::of("contoso", "root").role("admin")).await, "aud");
+    let both =
+        Token::of("contoso", "olga").role("platform").audience(["api://pool", "api://platform"].into());
+    refused(enter(&both).await, "aud");
+    refused(world.enter(&both).await, "aud");
+    for role in ["admin", "Platform", "user", "platform "] {
+        refused(enter(&olga.clone().role(role)).await, "roles");
+    }
+    refused(enter(&olga.clone().lives(-61)).await, "expired");
+    assert!(matches!(world.doors.operator(&[]).await, Err(Error::Unauthenticated { presented: false, .. })));
 }
 
 #[tokio::test]

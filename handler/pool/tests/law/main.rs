@@ -6,6 +6,7 @@ mod support;
 mod agents;
 mod doors;
 mod files;
+mod forged;
 mod idempotency;
 mod late;
 mod lies;

@@ -1,6 +1,9 @@
 //! What `dev` tells the developer.
 
-use super::super::{Fault, issuer::DevIssuer, show};
+use super::{
+    super::{Fault, issuer::DevIssuer, show},
+    Storage,
+};
 use comfy_table::{Table, presets::NOTHING};
 use devhost::{Host, HostEvent, TriggerInfo};
 use serde_json::Value;
@@ -9,7 +12,7 @@ use std::{path::Path, time::Duration};
 const LIFETIME: Duration = Duration::from_secs(8 * 3600);
 
 /// Functions, addresses, folders, and a line to paste.
-pub(super) fn show(host: &Host, state: &Path, issuer: &DevIssuer) -> Result<(), Fault> {
+pub(super) fn show(host: &Host, state: &Path, storage: &Storage, issuer: &DevIssuer) -> Result<(), Fault> {
     let base = format!("http://{}", host.addr());
     let mut table = Table::new();
     table.load_style(NOTHING);
@@ -36,8 +39,8 @@ pub(super) fn show(host: &Host, state: &Path, issuer: &DevIssuer) -> Result<(), 
     for (what, is) in [
         ("tenants", tenants.join(", ")),
         ("data", format!("{state}  (a folder a tenant; keys in keys.json)")),
-        ("drop folder", format!("{state}/uploads/<tenant>/")),
-        ("embedded", "records and search: SQLite · blobs: files · queues: SQLite · model: extractive, or MODEL_ENDPOINT".into()),
+        ("drop folder", storage.drop_folder.clone()),
+        ("backend", storage.is.clone()),
         ("tokens", "handler token contoso [--user alice] [--role admin]".into()),
     ] {
         show::line(&format!("{} {is}", show::bold(&format!("{what:12}"))));

@@ -20,6 +20,8 @@ const MAX_BODY: usize = 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a request that is told to come again does so.
 const TRIES: usize = 4;
+/// The longest that it waits, in seconds: gateways count by the minute.
+const LONGEST_WAIT: u64 = 60;
 
 /// A caller.
 #[derive(Clone)]
@@ -190,7 +192,7 @@ impl Wire {
                 return Ok(answer);
             }
             let later = answer.header("retry-after").and_then(|after| after.parse().ok()).unwrap_or(1);
-            tokio::time::sleep(Duration::from_secs(u64::min(later, 15))).await;
+            tokio::time::sleep(Duration::from_secs(later.min(LONGEST_WAIT))).await;
         }
     }
 

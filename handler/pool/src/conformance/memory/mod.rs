@@ -3,6 +3,7 @@
 mod blobs;
 mod directory;
 mod index;
+mod keys;
 mod queue;
 mod records;
 mod time;
@@ -10,6 +11,7 @@ mod time;
 pub use blobs::MemoryBlobs;
 pub use directory::MemoryDirectory;
 pub use index::MemoryIndex;
+pub use keys::MemoryKeys;
 pub use queue::MemoryQueue;
 pub use records::MemoryRecords;
 pub use time::{ManualClock, SeededEntropy};

@@ -1,6 +1,6 @@
 use crate::{
     TenantId,
-    conformance::{position, sort_key},
+    conformance::sort_key,
     ports::{Clock, Etag, Kind, PortError, PortResult, Query, Records, Row, Write},
 };
 use async_trait::async_trait;
@@ -99,7 +99,7 @@ impl Records for MemoryRecords {
             .filter(|row| query.parent.as_ref().is_none_or(|parent| *parent == row.row.parent))
             .filter(|row| query.owner.as_ref().is_none_or(|owner| *owner == row.row.owner))
             .filter(|row| query.filter.as_ref().is_none_or(|filter| filter.passes(&body(row))))
-            .map(|row| (sort_key(&position(row, &query.sort)), row.clone()))
+            .map(|row| (sort_key(&row.position(&query.sort)), row.clone()))
             .collect();
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
         if query.sort.descending {

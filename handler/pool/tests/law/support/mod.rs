@@ -2,11 +2,12 @@
 
 mod fakes;
 mod mortal;
+pub(crate) mod proof;
 mod tokens;
 
 pub(crate) use fakes::{Links, ScriptedExtractor, ScriptedModel, call, cut_off, done, said, says};
 pub(crate) use mortal::{Death, Fuse};
-pub(crate) use tokens::{Token, rules, rules_b};
+pub(crate) use tokens::{KEY_SET, Token, roll_over, rules, rules_by};
 
 use futures::{StreamExt, stream};
 use mortal::Mortal;
@@ -21,6 +22,7 @@ use pool::{
     ports::{ByteStream, Kind, Ports, Row},
     runs::{NewRun, Run},
     threads::NewThread,
+    token::TokenRules,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -53,6 +55,11 @@ impl World {
     }
 
     pub(crate) fn built(settings: Settings, change: impl FnOnce(&mut Ports)) -> Self {
+        Self::trusting(rules(), settings, change)
+    }
+
+    /// A pool that believes tokens by these rules.
+    pub(crate) fn trusting(rules: TokenRules, settings: Settings, change: impl FnOnce(&mut Ports)) -> Self {
         let clock = Arc::new(ManualClock::default());
         let records = Arc::new(MemoryRecords::new(clock.clone()));
         let (index, blobs) = (Arc::new(MemoryIndex::new()), Arc::new(MemoryBlobs::new()));
@@ -79,7 +86,7 @@ impl World {
         ports.blobs = Arc::new(Mortal::new(ports.blobs, &fuse));
         ports.index = Arc::new(Mortal::new(ports.index, &fuse));
         ports.queue = Arc::new(Mortal::new(ports.queue, &fuse));
-        let doors = Doors::new(ports, seal_keys(), rules(), settings);
+        let doors = Doors::new(ports, seal_keys(), rules, settings);
         Self { clock, records, index, blobs, queue, directory, model, fuse, doors }
     }
 

@@ -2,11 +2,12 @@ use super::World;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use pool::{
-    conformance::memory::ManualClock,
-    token::{Issuer, Jwks, TokenRules},
+    Grants,
+    conformance::memory::{ManualClock, MemoryKeys},
+    token::{Issuer, IssuerKeys, Jwks, KeyLocation, KeyUrl, TokenRules},
 };
 use serde_json::{Value, json};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 const ISSUER: &str = "https://issuer.example";
 const AUDIENCE: &str = "api://pool";
@@ -18,20 +19,41 @@ fn key(pem: &[u8]) -> EncodingKey {
     EncodingKey::from_rsa_pem(pem).unwrap()
 }
 
-fn trusting(jwk: &str) -> TokenRules {
-    let keys = Jwks::parse(format!("{{\"keys\":[{jwk}]}}").as_bytes()).unwrap();
-    let issuer = Issuer { issuer: ISSUER.into(), audience: AUDIENCE.into(), keys };
-    TokenRules { issuers: vec![issuer], tenant_claim: "extension_tenantId".into() }
-}
+/// Where the issuer publishes its keys.
+pub(crate) const KEY_SET: &str = "https://issuer.example/keys";
 
 /// Rules that trust key A.
 pub(crate) fn rules() -> TokenRules {
-    trusting(include_str!("../../keys/a.jwk.json"))
+    let keys = Jwks::parse(key_set(include_str!("../../keys/a.jwk.json")).as_bytes()).unwrap();
+    of(IssuerKeys::Fixed(keys), Arc::new(MemoryKeys::default()))
 }
 
-/// Rules that trust key B, and key A no more.
-pub(crate) fn rules_b() -> TokenRules {
-    trusting(include_str!("../../keys/b.jwk.json"))
+/// Rules that trust the keys that the issuer publishes: A, until it [rolls over](roll_over).
+pub(crate) fn rules_by(keys: &Arc<MemoryKeys>) -> TokenRules {
+    keys.publish(KEY_SET, key_set(include_str!("../../keys/a.jwk.json")));
+    let location = KeyLocation::Jwks(KeyUrl::parse(KEY_SET, false).unwrap());
+    of(IssuerKeys::Published(location), keys.clone())
+}
+
+/// Key B takes the place of key A.
+pub(crate) fn roll_over(keys: &MemoryKeys) {
+    keys.publish(KEY_SET, key_set(include_str!("../../keys/b.jwk.json")));
+}
+
+fn key_set(jwk: &str) -> String {
+    format!("{{\"keys\":[{jwk}]}}")
+}
+
+fn of(keys: IssuerKeys, source: Arc<MemoryKeys>) -> TokenRules {
+    let issuer = Issuer {
+        issuer: ISSUER.into(),
+        audience: AUDIENCE.into(),
+        platform_audience: Some("api://platform".into()),
+        tenant_claim: "extension_tenantId".into(),
+        tenants: Vec::new(),
+        keys,
+    };
+    TokenRules::new(vec![issuer], Grants::parse(Grants::DEFAULT).unwrap(), source).unwrap()
 }
 
 /// A token to be.
@@ -50,6 +72,11 @@ impl Token {
 
     pub(crate) fn role(mut self, role: &str) -> Self {
         self.claims["roles"] = json!([role]);
+        self
+    }
+
+    pub(crate) fn audience(mut self, audience: Value) -> Self {
+        self.claims["aud"] = audience;
         self
     }
 

@@ -1,0 +1,274 @@
+//! Storage as the Functions host sees it, for a host that runs on a developer's machine: leases on messages, and
+//! listings of a trigger's container. It is the app's own identity that asks.
+
+use crate::{
+    AzureQueue, Patience,
+    blobs::{absent, base},
+    error::{chain, port, status},
+    queue::seconds,
+    transport,
+};
+use azure_core::{
+    credentials::TokenCredential,
+    error::ErrorKind,
+    http::{StatusCode, headers::HeaderName},
+    time::OffsetDateTime,
+};
+use azure_storage_blob::{BlobServiceClient, BlobServiceClientOptions, models::BlobClientDownloadOptions};
+use azure_storage_queue::models::{QueueClientReceiveMessagesOptions, ReceivedMessage};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use futures::TryStreamExt;
+use jiff::Timestamp;
+use pool::ports::{PortError, PortResult};
+use std::{sync::Arc, time::Duration};
+
+/// How a message's text stands for its bytes: `messageEncoding` of `host.json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// It is base64; a message that is not goes to the poison queue.
+    Base64,
+    /// It is the bytes.
+    Plain,
+}
+
+/// A message that was received: hidden from others until [`next_visible`](Self::next_visible).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostMessage {
+    /// Its name within its queue.
+    pub id: String,
+    /// The right to renew, release or delete it.
+    pub pop_receipt: String,
+    /// What was pushed.
+    pub body: Vec<u8>,
+    /// How often it was received, this time included.
+    pub dequeue_count: u32,
+    /// When it was pushed.
+    pub inserted: Timestamp,
+    /// When it will be forgotten.
+    pub expires: Timestamp,
+    /// When others can receive it.
+    pub next_visible: Timestamp,
+}
+
+/// The queues.
+pub struct AzureHostQueues {
+    queues: AzureQueue,
+    encoding: Encoding,
+}
+
+impl AzureHostQueues {
+    /// The queues of `queues`, as the host reads and writes them.
+    pub fn new(queues: AzureQueue, encoding: Encoding) -> Self {
+        Self { queues, encoding }
+    }
+
+    /// Leases at most `max` messages (the service gives 32 at once) for `lease`. A queue that is not there is empty.
+    ///
+    /// # Errors
+    /// The service's.
+    pub async fn receive(&self, queue: &str, max: usize, lease: Duration) -> PortResult<Vec<HostMessage>> {
+        let options = QueueClientReceiveMessagesOptions {
+            number_of_messages: Some(i32::try_from(max.clamp(1, 32)).unwrap_or(32)),
+            visibility_timeout: Some(seconds(lease).max(1)),
+            ..Default::default()
+        };
+        let client = self.queues.queue(queue)?;
+        let answer = async { client.receive_messages(Some(options)).await?.into_model() };
+        let received = match self.queues.patience().wait(answer).await {
+            Err(error) if status(&error) == Some(StatusCode::NotFound) => return Ok(Vec::new()),
+            received => received.map_err(port)?.items.unwrap_or_default(),
+        };
+        let mut messages = Vec::new();
+        for message in received {
+            let text = message.message_text.clone().unwrap_or_default();
+            let body = match self.encoding {
+                Encoding::Plain => text.into_bytes(),
+                Encoding::Base64 => match STANDARD.decode(text.trim()) {
+                    Ok(body) => body,
+                    Err(_) => {
+                        self.poison(queue, &message, text).await?;
+                        continue;
+                    }
+                },
+            };
+            messages.push(read(message, body)?);
+        }
+        Ok(messages)
+    }
+
+    /// Hides a received message for `lease` from now; answers its new receipt.
+    ///
+    /// # Errors
+    /// [`PortError::Conflict`] if the receipt is stale or the message gone.
+    pub async fn renew(
+        &self,
+        queue: &str,
+        id: &str,
+        pop_receipt: &str,
+        lease: Duration,
+    ) -> PortResult<String> {
+        let queue = self.queues.queue(queue)?;
+        let updated = queue.update_message(id, pop_receipt, seconds(lease), None);
+        let updated = self.queues.patience().wait(updated).await.map_err(stale)?;
+        // The model leaves it out; the header is documented.
+        let receipt = updated.headers().get_optional_str(&HeaderName::from_static("x-ms-popreceipt"));
+        receipt.map(str::to_owned).ok_or_else(|| PortError::unavailable("a message without a receipt"))
+    }
+
+    /// Deletes a received message: it is done.
+    ///
+    /// # Errors
+    /// As [`renew`](Self::renew).
+    pub async fn delete(&self, queue: &str, id: &str, pop_receipt: &str) -> PortResult<()> {
+        let queue = self.queues.queue(queue)?;
+        let deleted = queue.delete_message(id, pop_receipt, None);
+        self.queues.patience().wait(deleted).await.map(drop).map_err(stale)
+    }
+
+    /// Adds a message, and makes the queue if there is none: a poison queue begins with its first message.
+    ///
+    /// # Errors
+    /// The service's.
+    pub async fn push(&self, queue: &str, body: Vec<u8>) -> PortResult<()> {
+        let text = match self.encoding {
+            Encoding::Base64 => STANDARD.encode(body),
+            Encoding::Plain => String::from_utf8(body).map_err(PortError::refused)?,
+        };
+        self.queues.create(queue).await?;
+        self.queues.send(queue, text, Duration::ZERO).await
+    }
+
+    async fn poison(&self, queue: &str, message: &ReceivedMessage, text: String) -> PortResult<()> {
+        let poison = format!("{queue}-poison");
+        self.queues.create(&poison).await?;
+        self.queues.send(&poison, text, Duration::ZERO).await?;
+        let (id, receipt) = (message.message_id.as_deref(), message.pop_receipt.as_deref());
+        self.delete(queue, id.unwrap_or_default(), receipt.unwrap_or_default()).await
+    }
+}
+
+fn read(message: ReceivedMessage, body: Vec<u8>) -> PortResult<HostMessage> {
+    let whole = || {
+        Some(HostMessage {
+            id: message.message_id?,
+            pop_receipt: message.pop_receipt?,
+            body,
+            dequeue_count: u32::try_from(message.dequeue_count?).ok()?,
+            inserted: time(message.insertion_time?),
+            expires: time(message.expiration_time?),
+            next_visible: time(message.time_next_visible?),
+        })
+    };
+    whole().ok_or_else(|| PortError::unavailable("a message with a part missing"))
+}
+
+fn stale(error: azure_core::Error) -> PortError {
+    let ErrorKind::HttpResponse { error_code: Some(code), .. } = error.kind() else { return port(error) };
+    match code.as_str() {
+        "MessageNotFound" | "PopReceiptMismatch" | "QueueNotFound" | "InvalidQueryParameterValue" => {
+            PortError::Conflict
+        }
+        _ => port(error),
+    }
+}
+
+/// A blob as a listing shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostBlob {
+    /// The name inside its container.
+    pub name: String,
+    /// Its version.
+    pub etag: String,
+    /// Its length, in bytes.
+    pub len: u64,
+    /// When it was last changed.
+    pub modified: Timestamp,
+    /// Its content type.
+    pub content_type: String,
+}
+
+/// The containers.
+pub struct AzureHostBlobs {
+    service: BlobServiceClient,
+    patience: Patience,
+}
+
+impl AzureHostBlobs {
+    /// `url`: `https://account.blob.core.windows.net`.
+    ///
+    /// # Errors
+    /// `Refused` if that is no `https` URL.
+    pub fn new(
+        url: &str,
+        credential: Arc<dyn TokenCredential>,
+        client: &reqwest::Client,
+    ) -> PortResult<Self> {
+        let patience = Patience::default();
+        let client_options = transport::patient(client, patience);
+        let options = BlobServiceClientOptions { client_options, ..Default::default() };
+        let service = BlobServiceClient::new(base(url)?, Some(credential), Some(options));
+        Ok(Self { service: service.map_err(PortError::refused)?, patience })
+    }
+
+    /// Makes this container, if it is not there: an operator's work, or a developer's.
+    ///
+    /// # Errors
+    /// The service's.
+    pub async fn create(&self, container: &str) -> PortResult<()> {
+        let container = self.service.blob_container_client(container);
+        match self.patience.port(container.create(None)).await {
+            Ok(_) | Err(PortError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Every blob of a container; one that is not there has none.
+    ///
+    /// # Errors
+    /// The service's.
+    pub async fn list(&self, container: &str) -> PortResult<Vec<HostBlob>> {
+        let container = self.service.blob_container_client(container);
+        let mut pages = container.list_blobs(None).map_err(port)?.into_pages();
+        let mut blobs = Vec::new();
+        loop {
+            let page = match self.patience.wait(pages.try_next()).await {
+                Err(error) if status(&error) == Some(StatusCode::NotFound) => return Ok(Vec::new()),
+                page => page.map_err(port)?,
+            };
+            let Some(page) = page else { return Ok(blobs) };
+            let items = page.into_model().map_err(port)?.blob_items;
+            blobs.extend(items.into_iter().filter_map(|item| {
+                let known = item.properties?;
+                Some(HostBlob {
+                    name: item.name?,
+                    etag: known.etag?.as_ref().trim_matches('"').to_owned(),
+                    len: known.content_length?,
+                    modified: time(known.last_modified?),
+                    content_type: known.content_type.unwrap_or_else(|| "application/octet-stream".to_owned()),
+                })
+            }));
+        }
+    }
+
+    /// The bytes; `None` when the blob is gone, or in another version.
+    ///
+    /// # Errors
+    /// The service's.
+    pub async fn read(&self, container: &str, name: &str, etag: &str) -> PortResult<Option<Vec<u8>>> {
+        let if_match = Some(format!("\"{etag}\"").into());
+        let options = BlobClientDownloadOptions { if_match, ..Default::default() };
+        let blob = self.service.blob_client(container, name);
+        let found = match self.patience.wait(blob.download(Some(options))).await {
+            Err(error) if absent(&error) || status(&error) == Some(StatusCode::PreconditionFailed) => {
+                return Ok(None);
+            }
+            found => found.map_err(port)?,
+        };
+        let bytes = found.body.collect().await;
+        bytes.map(|bytes| Some(bytes.to_vec())).map_err(|error| PortError::unavailable(chain(&error)))
+    }
+}
+
+fn time(time: OffsetDateTime) -> Timestamp {
+    Timestamp::from_nanosecond(time.unix_timestamp_nanos()).unwrap_or(Timestamp::UNIX_EPOCH)
+}

@@ -1,0 +1,97 @@
+//! How often a service is asked, and how long it is waited for.
+
+use async_trait::async_trait;
+use azure_core::{
+    Error,
+    error::ErrorKind,
+    http::{
+        Context, Request, StatusCode,
+        headers::{Headers, RETRY_AFTER, RETRY_AFTER_MS, X_MS_RETRY_AFTER_MS},
+        policies::{Policy, PolicyResult, get_retry_after},
+    },
+    time::OffsetDateTime,
+};
+use pool::ports::PortResult;
+use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep, timeout};
+
+/// Tries with full jitter between them, under one deadline. It stands in for the SDK's own retries, which wait for as
+/// long as an answer's `Retry-After` says, be it a day.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// The most tries.
+    pub tries: u32,
+    /// How long one try may take until the head of its answer is there.
+    pub each: Duration,
+    /// How long all may take. A wait that would reach beyond it is not begun.
+    pub total: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { tries: 4, each: Duration::from_secs(10), total: Duration::from_secs(30) }
+    }
+}
+
+impl Patience {
+    /// Waits for a whole answer, its body too.
+    pub(crate) async fn wait<T>(
+        &self,
+        answer: impl Future<Output = azure_core::Result<T>>,
+    ) -> azure_core::Result<T> {
+        timeout(self.total, answer).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// The same, as a port answers.
+    pub(crate) async fn port<T>(&self, answer: impl Future<Output = azure_core::Result<T>>) -> PortResult<T> {
+        self.wait(answer).await.map_err(crate::error::port)
+    }
+}
+
+#[async_trait]
+impl Policy for Patience {
+    async fn send(&self, context: &Context, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
+        let [first, rest @ ..] = next else {
+            return Err(Error::with_message(ErrorKind::Other, "no transport"));
+        };
+        let deadline = Instant::now() + self.total;
+        let mut tried = 0;
+        loop {
+            let each = self.each.min(deadline.saturating_duration_since(Instant::now()));
+            let result =
+                timeout(each, first.send(context, request, rest)).await.unwrap_or_else(|_| Err(late()));
+            tried += 1;
+            let asked = match &result {
+                Ok(answer) if again(answer.status()) => retry_after(answer.headers()),
+                Err(error) if matches!(error.kind(), ErrorKind::Io | ErrorKind::Connection) => None,
+                _ => return result,
+            };
+            let wait = asked.unwrap_or_else(|| jitter(tried));
+            if tried >= self.tries || Instant::now() + wait >= deadline {
+                return result;
+            }
+            sleep(wait).await;
+            request.body_mut().reset().await?;
+        }
+    }
+}
+
+fn late() -> Error {
+    Error::with_message(ErrorKind::Io, "no answer in time")
+}
+
+fn again(status: StatusCode) -> bool {
+    matches!(u16::from(status), 408 | 429 | 500 | 502 | 503 | 504)
+}
+
+/// How long an answer asks to wait.
+pub(crate) fn retry_after(headers: &Headers) -> Option<Duration> {
+    let names = [X_MS_RETRY_AFTER_MS, RETRY_AFTER_MS, RETRY_AFTER];
+    get_retry_after(headers, OffsetDateTime::now_utc, &names).map(|wait| wait.try_into().unwrap_or_default())
+}
+
+/// Anything up to 0.4, 0.8, 1.6, … seconds.
+fn jitter(tried: u32) -> Duration {
+    let most = 200_u32 << tried.min(6);
+    Duration::from_millis(u64::from(getrandom::u32().map_or(most, |chance| chance % (most + 1))))
+}

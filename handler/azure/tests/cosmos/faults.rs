@@ -1,0 +1,108 @@
+//! Every operation meets every fault: a typed error or success, in bounded time and with bounded tries; nothing is lost
+//! that was acknowledged, and nothing is done twice.
+
+use crate::support::World;
+use doubles::faults::{FAULTS, Fault};
+use pool::{
+    TenantId, TenantRecord,
+    conformance::new_row,
+    ports::{Directory, Kind, PortError, PortResult, Query, Records, Sort, Write},
+    testing::tenant,
+};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+fn all() -> Query {
+    Query {
+        kind: Kind::Record,
+        parent: None,
+        owner: None,
+        filter: None,
+        sort: Sort { field: None, descending: false },
+        after: None,
+        limit: 100,
+    }
+}
+
+const OPERATIONS: [&str; 7] = ["get", "query", "create", "replace", "delete", "tenant", "put tenant"];
+
+async fn operate(world: &World, operation: &str, a: &TenantId, id: &str) -> PortResult<()> {
+    let row = |n: u32| new_row(Kind::Record, id, json!({"n": n}));
+    let records = &world.records;
+    match operation {
+        "get" => records.get(a, Kind::Record, "there").await.map(|found| assert!(found.is_some())),
+        "query" => records.query(a, &all()).await.map(|found| assert!(!found.is_empty())),
+        "create" => records.commit(a, vec![Write::Create(row(1))]).await.map(drop),
+        "replace" => {
+            let there = records.get(a, Kind::Record, "there").await?.unwrap();
+            let new = new_row(Kind::Record, "there", json!({"n": id}));
+            records
+                .commit(a, vec![Write::Replace(new, Some(there.etag)), Write::Create(row(2))])
+                .await
+                .map(drop)
+        }
+        "delete" => records.commit(a, vec![Write::Delete(Kind::Record, "gone".into(), None)]).await.map(drop),
+        "tenant" => world.directory.get("contoso").await.map(|found| assert!(found.is_some())),
+        _ => world.directory.put(&TenantRecord::new(id, id)).await,
+    }
+}
+
+/// What is there afterwards agrees with what was answered.
+async fn check(world: &World, operation: &str, a: &TenantId, id: &str, result: &PortResult<()>) {
+    let written = match operation {
+        "create" | "replace" => world.records.get(a, Kind::Record, id).await.unwrap().is_some(),
+        "put tenant" => world.directory.get(id).await.unwrap().is_some(),
+        _ => return,
+    };
+    match result {
+        Ok(()) => assert!(written, "{operation}: acknowledged and lost"),
+        Err(PortError::Conflict) => panic!("{operation}: a conflict with nobody"),
+        Err(PortError::Exhausted { .. }) => assert!(!written, "{operation}: refused and done"),
+        Err(_) => {}
+    }
+    if operation == "replace" {
+        let there = world.records.get(a, Kind::Record, "there").await.unwrap().unwrap();
+        assert_eq!(there.row.body.contains(id), written, "both writes or neither");
+    }
+}
+
+async fn meet(fault: Fault, times: usize) {
+    let world = World::new().await;
+    let a = tenant("conf-a");
+    world.records.commit(&a, vec![Write::Create(new_row(Kind::Record, "there", json!({})))]).await.unwrap();
+    world.directory.put(&TenantRecord::new("contoso", "Contoso")).await.unwrap();
+    for (at, operation) in OPERATIONS.into_iter().enumerate() {
+        let id = format!("new-{at}");
+        world.account.plan(fault, times);
+        let begun = Instant::now();
+        let result = operate(&world, operation, &a, &id).await;
+        let (took, seen) = (begun.elapsed(), world.account.seen());
+        world.account.plan(fault, 0);
+        let what =
+            format!("{operation} meets {times} x {fault:?}: {result:?} after {took:?}, {seen} requests");
+        println!("{what}");
+        // Two operations, at most.
+        assert!(took < Duration::from_secs(35), "{what}");
+        assert!(seen <= 40, "{what}");
+        if let Err(error) = &result {
+            assert!(error.transient(), "{what}");
+        }
+        check(&world, operation, &a, &id, &result).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn once() {
+    futures::future::join_all(FAULTS.map(|fault| tokio::spawn(meet(fault, 1))))
+        .await
+        .into_iter()
+        .for_each(|met| met.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn for_ever() {
+    futures::future::join_all(FAULTS.map(|fault| tokio::spawn(meet(fault, usize::MAX))))
+        .await
+        .into_iter()
+        .for_each(|met| met.unwrap());
+}

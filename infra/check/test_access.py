@@ -1,0 +1,194 @@
+"""Role assignments and their conditions, asked: who may do what to which blob."""
+
+import json
+import re
+
+import pytest
+
+from access import BLOBS, CONTAINERS, DELEGATE, Ask, Condition, allowed
+from bicep import Fault
+from deploy import Deployment
+from given import INFRA, TENANTS, Copy, deployment, parameters
+
+READ, WRITE, ADD, DELETE = f"{BLOBS}/read", f"{BLOBS}/write", f"{BLOBS}/add/action", f"{BLOBS}/delete"
+LIST, TAGGED = "Blob.List", "Blob.Write.WithTagHeaders"
+
+
+def account(found):
+    return next(each.id for each in found.of("Microsoft.Storage/storageAccounts") if each.key == "storage/account")
+
+
+def who(name):
+    """A tenant's principal; `app`, or `topic`: Event Grid's."""
+    at = [tenant["id"] for tenant in TENANTS].index(name) if name not in ("app", "topic", "stranger") else None
+    known = {"app": "identity/identity.properties", "topic": "events/topic.identity", "stranger": "nobody"}
+    return f"«{known.get(name, f'tenantWalls[{at}]/identity.properties')}.principalId»"
+
+
+# yes or no, who, action, container, then what else matters.
+TABLE = [
+    # A tenant's own container.
+    ("yes", "contoso", READ, "contoso", {"path": "files/file_1"}),
+    ("yes", "contoso", READ, "contoso", {"sub": LIST}),
+    ("yes", "contoso", READ, "contoso", {"sub": LIST, "prefix": "files/"}),
+    ("yes", "contoso", WRITE, "contoso", {"path": "files/file_1"}),
+    ("yes", "contoso", ADD, "contoso", {"path": "files/file_1"}),
+    ("yes", "contoso", DELETE, "contoso", {"path": "files/file_1"}),
+    # Another's, also one whose name begins alike.
+    *[
+        ("no", mine, action, theirs, extra)
+        for mine, theirs in [("contoso", "fabrikam"), ("fabrikam", "contoso"), ("contoso", "contoso-eu"), ("contoso-eu", "contoso")]
+        for action, extra in [
+            (READ, {"path": "files/file_1"}), (READ, {"sub": LIST}), (READ, {"sub": LIST, "prefix": "files/"}),
+            (READ, {"path": "x", "tags": {"tenantId": "contoso"}}), (WRITE, {"path": "files/file_1"}),
+            (WRITE, {"path": "x", "sub": TAGGED, "new_tags": {"tenantId": "contoso"}}), (ADD, {"path": "x"}), (DELETE, {"path": "x"}),
+        ]
+    ],  # fmt: skip
+    # The shared drop folders.
+    ("yes", "contoso", WRITE, "uploads", {"path": "contoso/report.pdf"}),
+    ("yes", "contoso", READ, "uploads", {"path": "contoso/2026/report.pdf"}),
+    ("yes", "contoso", DELETE, "uploads", {"path": "contoso/report.pdf"}),
+    ("yes", "contoso", READ, "uploads", {"sub": LIST, "prefix": "contoso/"}),
+    ("yes", "contoso", READ, "uploads", {"sub": LIST, "prefix": "contoso/2026/"}),
+    ("no", "contoso", READ, "uploads", {"sub": LIST}),
+    ("no", "contoso", READ, "uploads", {"sub": LIST, "prefix": ""}),
+    ("no", "contoso", READ, "uploads", {"sub": LIST, "prefix": "contoso"}),
+    ("no", "contoso", READ, "uploads", {"sub": LIST, "prefix": "contoso-eu/"}),
+    ("no", "contoso", READ, "uploads", {"sub": LIST, "prefix": "fabrikam/"}),
+    ("no", "contoso", READ, "uploads", {"path": "fabrikam/report.pdf"}),
+    ("no", "contoso", READ, "uploads", {"path": "contoso-eu/report.pdf"}),
+    ("no", "contoso", READ, "uploads", {"path": "Contoso/report.pdf"}),
+    ("no", "contoso", READ, "uploads", {"path": "contoso"}),
+    ("no", "contoso", READ, "uploads", {"path": "x/contoso/report.pdf"}),
+    ("no", "contoso", WRITE, "uploads", {"path": "fabrikam/report.pdf"}),
+    ("no", "contoso", ADD, "uploads", {"path": "fabrikam/report.pdf"}),
+    ("no", "contoso", DELETE, "uploads", {"path": "fabrikam/report.pdf"}),
+    ("no", "contoso", WRITE, "uploads", {"path": "fabrikam/x", "sub": TAGGED, "new_tags": {"tenantId": "contoso"}}),
+    # Tags name nobody but their writer, and nobody may write them afterwards.
+    ("yes", "contoso", WRITE, "contoso", {"path": "x", "sub": TAGGED, "new_tags": {"tenantId": "contoso"}}),
+    ("no", "contoso", WRITE, "contoso", {"path": "x", "sub": TAGGED, "new_tags": {"tenantId": "fabrikam"}}),
+    ("no", "contoso", WRITE, "contoso", {"path": "x", "sub": TAGGED, "new_tags": {"tenantid": "contoso"}}),
+    ("no", "contoso", WRITE, "contoso", {"path": "x", "sub": TAGGED, "new_tags": {}}),
+    ("no", "contoso", ADD, "contoso", {"path": "x", "sub": TAGGED, "new_tags": {"tenantId": "fabrikam"}}),
+    ("no", "contoso", WRITE, "uploads", {"path": "contoso/x", "sub": TAGGED, "new_tags": {"tenantId": "fabrikam"}}),
+    ("no", "contoso", f"{BLOBS}/tags/write", "contoso", {"path": "x", "new_tags": {"tenantId": "contoso"}}),
+    # What is the pool's own.
+    ("no", "contoso", READ, "deployments", {"path": "app.zip"}),
+    ("no", "contoso", WRITE, "deployments", {"path": "app.zip"}),
+    ("no", "contoso", READ, "dead-events", {"sub": LIST}),
+    ("no", "contoso", f"{BLOBS}/filter/action", "contoso", {}),
+    # Containers themselves: no condition could guard these.
+    *[("no", "contoso", f"{CONTAINERS}/{action}", container, {}) for action in ("delete", "write") for container in ("contoso", "uploads", "fabrikam")],
+    # Links are signed for oneself.
+    ("yes", "contoso", DELEGATE, "contoso", {}),
+    ("no", "stranger", DELEGATE, "contoso", {}),
+    ("no", "stranger", READ, "contoso", {"path": "files/file_1"}),
+    # The app works for all; Event Grid buries what it could not deliver, and no more.
+    ("yes", "app", READ, "contoso", {"path": "files/file_1"}),
+    ("yes", "app", WRITE, "deployments", {"path": "app.zip"}),
+    ("yes", "topic", WRITE, "dead-events", {"path": "x"}),
+    ("no", "topic", READ, "contoso", {"path": "files/file_1"}),
+    ("no", "topic", READ, "uploads", {"path": "contoso/x"}),
+]
+
+
+def wrong(found):
+    """The rows that are not answered as the table says."""
+    place = account(found)
+    return [row for row in TABLE if allowed(found, place, Ask(who(row[1]), row[2], row[3], **row[4])) != (row[0] == "yes")]
+
+
+def test_everybody_may_do_what_the_table_says_and_no_more():
+    assert not wrong(deployment())
+    assert sum(row[0] == "no" for row in TABLE) > 50
+
+
+OWN, DROP = "conditions/own-container.txt", "conditions/drop-folder.txt"
+SCOPE = "scope: container\n"
+FAULTS = {
+    "a role at the account, without the container in the condition": [
+        ("tenant.bicep", SCOPE, "scope: account\n"), (OWN, f"@Resource[{CONTAINERS}:name] StringEquals 'TENANT'", f"@Resource[{CONTAINERS}:name] StringLike '*'"),
+    ],
+    "a container that only begins alike": [("tenant.bicep", SCOPE, "scope: account\n"), (OWN, ":name] StringEquals 'TENANT'", ":name] StringStartsWith 'TENANT'")],
+    "a folder that only begins alike": [(DROP, "StringLike 'TENANT/*'", "StringLike 'TENANT*'")],
+    "lists that are not guarded": [(DROP, f"!(ActionMatches{{'{READ}'}} AND SubOperationMatches{{'Blob.List'}})", f"!(ActionMatches{{'{DELETE}'}} AND ActionMatches{{'{READ}'}})")],
+    "a list of what begins alike": [(DROP, "StringStartsWith 'TENANT/'", "StringStartsWith 'TENANT'")],
+    "writes that are not guarded": [(DROP, f"!(ActionMatches{{'{WRITE}'}})\n", f"!(ActionMatches{{'{READ}'}} AND NOT SubOperationMatches{{'Blob.List'}})\n")],
+    "deletes that are not guarded": [(DROP, f"!(ActionMatches{{'{DELETE}'}})\n", f"!(ActionMatches{{'{ADD}'}})\n")],
+    "appends that are not guarded": [(DROP, f"!(ActionMatches{{'{ADD}'}})\n", f"!(ActionMatches{{'{DELETE}'}})\n")],
+    "tags that name another": [(OWN, "<$key_case_sensitive$>] StringEquals 'TENANT'", "<$key_case_sensitive$>] StringLike '*'")],
+    "tags on an append": [(OWN, f"!(ActionMatches{{'{ADD}'}} AND SubOperationMatches", f"!(ActionMatches{{'{WRITE}'}} AND SubOperationMatches")],
+    "the built-in role, which may delete containers": [("storage.bicep", "output tenantRoleId string = tenantRole.id",
+        "output tenantRoleId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.StorageBlobDataContributor.id)")],
+    "an owner's role, which writes tags": [("storage.bicep", "          '${blobActions}/write'\n", "          '${blobActions}/*'\n")],
+    "tenants' identities swapped": [("tenant.bicep", "replace(loadTextContent('conditions/drop-folder.txt'), 'TENANT', tenant)", "replace(loadTextContent('conditions/drop-folder.txt'), 'TENANT', 'fabrikam')")],
+    "Event Grid's role on the whole account": [("events.bicep", "scope: deadEvents", "scope: account")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_table_finds(tmp_path, fault):
+    copy = Copy(tmp_path)
+    for change in FAULTS[fault]:
+        copy.change(*change)
+    assert wrong(copy.deployment())
+
+
+def test_the_table_finds_an_assignment_without_its_condition():
+    found = Deployment(INFRA / "main.bicep", parameters())
+    for each in found.of("Microsoft.Authorization/roleAssignments"):
+        each.body["properties"].pop("condition", None)
+    assert wrong(found)
+
+
+def test_conditions_are_of_version_two():
+    for each in deployment().of("Microsoft.Authorization/roleAssignments"):
+        properties = each.body["properties"]
+        assert ("condition" in properties) == (properties.get("conditionVersion") == "2.0"), each.key
+        assert properties["principalType"] == "ServicePrincipal" or each.key == "vault/deployer", each.key
+        if "condition" in properties:
+            Condition(properties["condition"])
+
+
+@pytest.mark.parametrize("text, told", [
+    ("@Resource.tag.tenantId == 'contoso'", "not a condition"),
+    (f"ActionMatches{{'{BLOBS}/reads'}}", "storage has no"),
+    ("SubOperationMatches{'Blob.Lists'}", "storage has no"),
+    (f"@Resource[{CONTAINERS}:names] StringEquals 'x'", "storage has no"),
+    (f"@Resource[{BLOBS}:prefix] StringEquals 'x'", "storage has no"),
+    (f"@Request[{BLOBS}/tags:tenantId] StringEquals 'x'", "storage has no"),
+    (f"@Resource[{CONTAINERS}:name] Equals 'x'", "no such comparison"),
+    (f"(@Resource[{CONTAINERS}:name] StringEquals 'x'", "does not close"),
+    (f"@Resource[{CONTAINERS}:name] StringEquals 'x')", "goes on after its end"),
+    ("", "ends too soon"),
+])  # fmt: skip
+def test_what_is_no_condition_is_refused(text, told):
+    with pytest.raises(Fault, match=told):
+        Condition(text)
+
+
+def test_roles_are_named_once_and_by_their_table():
+    table = json.loads((INFRA / "roles.json").read_text())
+    own = {each.name for each in deployment().of("Microsoft.Authorization/roleDefinitions")}
+    given = {each.body["properties"]["roleDefinitionId"].split("/")[-1] for each in deployment().of("Microsoft.Authorization/roleAssignments")}
+    assert given - own == {each["id"] for each in table.values()}, "the table has exactly the built-in roles that are given"
+    for key, each in table.items():
+        assert key == re.sub(r"\W", "", each["name"]) or "was" in each["name"], key
+    cosmos = "00000000-0000-0000-0000-000000000002"
+    for path in INFRA.glob("*.bicep"):
+        guids = set(re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", path.read_text()))
+        assert guids <= {cosmos}, f"{path.name}: a role's id belongs in roles.json"
+
+
+def test_no_identity_but_the_apps_is_given_a_whole_account_of_tenants_data():
+    found = deployment()
+    data = {"storage/account", "cosmos/account", "vault/vault"}
+    whole = {each.id for each in found.resources if each.key in data and each.made}
+    table = {each["id"]: key for key, each in json.loads((INFRA / "roles.json").read_text()).items()}
+    harmless = {"StorageBlobDelegator", "CosmosDBOperator", "KeyVaultSecretsOfficer"}
+    for each in found.of("Microsoft.Authorization/roleAssignments"):
+        role = table.get(each.body["properties"]["roleDefinitionId"].split("/")[-1])
+        if each.scope in whole and each.body["properties"]["principalId"] != who("app"):
+            assert role in harmless, f"{each.key} has {role}"
+    for each in found.of("Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments"):
+        assert re.search(r"/dbs/\w+", each.body["properties"]["scope"]), f"{each.key}: a whole account"

@@ -1,0 +1,206 @@
+"""The hooks of azd, run with a stand-in for every program that would leave this machine."""
+
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+import yaml
+
+from given import INFRA, ROOT, TENANTS
+
+HOOKS = INFRA / "hooks"
+# Answers as az and curl do, writes down each command line, and keeps what it is given to store.
+PROGRAM = r"""#!/usr/bin/env python3
+import json, os, sys
+from pathlib import Path
+folder, name, words = Path(os.environ["FAKE"]), Path(sys.argv[0]).name, sys.argv[1:]
+with open(folder / "calls", "a") as calls:
+    calls.write(json.dumps([name, *words]) + "\n")
+def option(wanted):
+    return words[words.index(wanted) + 1]
+if (folder / "deaf").exists() and name == "az":
+    left = int((folder / "deaf").read_text()) - 1
+    (folder / "deaf").unlink() if left < 1 else (folder / "deaf").write_text(str(left))
+    sys.exit(1)
+if name == "curl":
+    (folder / "header").write_text(Path(option("--config")).read_text())
+    with open(folder / "rows", "a") as rows:
+        rows.write(option("--data") + "\n")
+    Path(option("--output")).write_text('{"code": "Forbidden"}')
+    print((folder / "status").read_text() if (folder / "status").exists() else "201", end="")
+elif words[:3] == ["keyvault", "secret", "list"]:
+    print("\n".join(path.name for path in (folder / "vault").glob("*")))
+elif words[:3] == ["keyvault", "secret", "set"]:
+    (folder / "vault" / option("--name")).write_text(Path(option("--file")).read_text())
+elif words[:3] == ["deployment", "group", "show"]:
+    tenant = option("--name").removeprefix("tenant-")
+    print(json.dumps({"clientId": {"value": f"client-{tenant}"}, "principalId": {"value": f"principal-{tenant}"},
+                      "vaultName": {"value": "kv-own" if tenant == "fabrikam" else ""}}))
+elif words[:2] == ["account", "get-access-token"]:
+    print("very-secret-token")
+elif words[:3] == ["search", "service", "show"]:
+    print("/subscriptions/s/providers/Microsoft.Search/searchServices/srch")
+elif words[:2] == ["functionapp", "show"]:
+    print("/subscriptions/s/providers/Microsoft.Web/sites/func")
+"""
+
+
+class Azure:
+    """A folder with the stand-ins, and what they were asked."""
+
+    def __init__(self, folder):
+        for program in ("bash", "jq"):
+            if not shutil.which(program):
+                pytest.fail(f"{program} is not installed") if os.environ.get("CI") else pytest.skip(f"not run: needs {program}")
+        self.folder, self.programs = folder, folder / "bin"
+        (folder / "vault").mkdir()
+        self.programs.mkdir()
+        for name in ("az", "curl", "sleep"):
+            (self.programs / name).write_text(PROGRAM)
+            (self.programs / name).chmod(0o755)
+        self.lists(TENANTS)
+
+    def lists(self, tenants: object):
+        (self.folder / "tenants.json").write_text(tenants if isinstance(tenants, str) else json.dumps(tenants))
+
+    def run(self, hook: str, **changed: str) -> subprocess.CompletedProcess:
+        environment = {
+            "PATH": f"{self.programs}:{os.environ['PATH']}", "FAKE": str(self.folder), "TENANTS": str(self.folder / "tenants.json"),
+            "AZURE_RESOURCE_GROUP": "rg", "SERVICE_API_NAME": "func", "VAULT_NAME": "kv", "EVENT_TOPIC_NAME": "evgt", "GATEWAY_NAME": "apim", "SEARCH_NAME": "srch",
+            "COSMOS_ENDPOINT": "https://c.documents.azure.com/", "COSMOS_DATABASE": "pool", "TRIES": "3", **changed,
+        }  # fmt: skip
+        return subprocess.run([HOOKS / hook], env=environment, capture_output=True, text=True, timeout=60)
+
+    def calls(self, *first: str) -> list[list[str]]:
+        path = self.folder / "calls"
+        calls = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return [call for call in calls if call[: len(first)] == list(first)]
+
+
+@pytest.fixture
+def azure(tmp_path):
+    return Azure(tmp_path)
+
+
+EVIL = ["ab", "a" * 41, "Contoso", "con_toso", "-contoso", "contoso-", "con--toso", "contoso eu", "contoso\n", "contoso\nfabrikam", "$(touch x)",
+        "`id`", "a;id", "a'b'c", 'a"b"c', "../contoso", "--query", "ｃontoso", "cöntoso", "contoso\u0000", "*", "",
+        "uploads", "deployments", "dead-events", "azure-webjobs-hosts", "azure-webjobs-secrets", None, 7, ["contoso"], {"a": 1}]  # fmt: skip
+
+
+@pytest.mark.parametrize("hook", ["preprovision.sh", "postdeploy.sh"])
+def test_what_is_no_tenants_name_goes_no_further(azure, hook):
+    for name in EVIL:
+        azure.lists([{"id": "contoso"}, {"id": name}])
+        done = azure.run(hook)
+        assert done.returncode == 1, f"{name!r}: {done}"
+    for text in ["{}", "7", "", "[{}]", '[{"id": "contoso"}, {"id": "contoso"}]', "[", '["contoso"]']:
+        azure.lists(text)
+        assert azure.run(hook).returncode == 1, text
+    assert not azure.calls(), "something was done all the same"
+
+
+def test_legal_names_go_on(azure):
+    for tenants in ([], [{"id": "abc"}], [{"id": "a" * 40}, {"id": "a1-b2-c3"}]):
+        azure.lists(tenants)
+        done = azure.run("preprovision.sh")
+        assert done.returncode == 0, done
+
+
+def test_keys_are_made_once_and_are_in_no_command_line(azure):
+    (azure.folder / "deaf").write_text("2")  # The right to the vault comes late.
+    done = azure.run("postprovision.sh")
+    assert done.returncode == 0, done
+    vault = {path.name: path.read_text() for path in (azure.folder / "vault").iterdir()}
+    assert set(vault) == {"seal-keys", "naming-key"}
+    name, _, key = vault["seal-keys"].partition(":")
+    assert re.fullmatch(r"k\d{8}", name)
+    assert {len(base64.b64decode(each, validate=True)) for each in (key, vault["naming-key"])} == {32}
+    assert key != vault["naming-key"]
+    told = (azure.folder / "calls").read_text() + done.stdout + done.stderr
+    assert key not in told and vault["naming-key"] not in told
+    assert azure.calls("az", "rest")[0][-3].endswith("/config/configreferences/appsettings/refresh?api-version=2022-03-01")
+    assert azure.run("postprovision.sh").returncode == 0
+    assert vault == {path.name: path.read_text() for path in (azure.folder / "vault").iterdir()}
+
+
+def test_a_vault_that_cannot_be_read_is_no_empty_vault(azure):
+    (azure.folder / "deaf").write_text("99")
+    done = azure.run("postprovision.sh")
+    assert done.returncode == 1 and "the right to write secrets did not come" in done.stderr
+    assert not list((azure.folder / "vault").iterdir())
+
+
+def test_tenants_are_written_as_the_service_reads_them(azure):
+    done = azure.run("postdeploy.sh")
+    assert done.returncode == 0, done
+    assert azure.calls("az", "deployment", "group", "create")[0][7] == "connect"
+    rows = [json.loads(line) for line in (azure.folder / "rows").read_text().splitlines()]
+    members = re.search(r"pub struct TenantRecord \{(.*?)\n\}", (ROOT / "handler/pool/src/tenant.rs").read_text(), re.S)[1]
+    assert all(set(row) == set(re.findall(r"pub (\w+):", members)) for row in rows)
+    assert [row["id"] for row in rows] == [tenant["id"] for tenant in TENANTS]
+    assert rows[0] | {"status": ""} == {
+        "id": "contoso", "name": "contoso", "display_name": "contoso", "plan": "standard", "status": "", "cosmos_container_prefix": "",
+        "search_index_prefix": "", "storage_container": "", "keyvault_name": "", "managed_identity_client_id": "client-contoso",
+    }  # fmt: skip
+    assert (rows[2]["cosmos_container_prefix"], rows[2]["keyvault_name"]) == ("fabrikam", "kv-own")
+    keys = [word for call in azure.calls("curl") for word in call if "partitionkey" in word]
+    assert keys == [f'x-ms-documentdb-partitionkey: ["{tenant["id"]}"]' for tenant in TENANTS]
+    assert {call[-1] for call in azure.calls("curl")} == {"https://c.documents.azure.com/dbs/pool/colls/tenants/docs"}
+    assert "very-secret-token" not in (azure.folder / "calls").read_text()
+    assert "sig%3dvery-secret-token" in (azure.folder / "header").read_text()
+    scopes = {call[call.index("--assignee-object-id") + 1]: call[call.index("--scope") + 1] for call in azure.calls("az", "role")}
+    assert {who: scope.split("/")[-1] for who, scope in scopes.items()} == {f"principal-{tenant['id']}": "documents" for tenant in TENANTS}
+
+
+def test_an_index_of_ones_own_is_all_that_one_may_read(azure):
+    azure.lists([{"id": "contoso", "ownIndex": True}])
+    assert azure.run("postdeploy.sh").returncode == 0
+    assert azure.calls("az", "role")[0][azure.calls("az", "role")[0].index("--scope") + 1].endswith("/indexes/contoso-documents")
+
+
+@pytest.mark.parametrize("status, code", [("409", 0), ("403", 1), ("500", 1), ("200", 1)])
+def test_what_the_directory_answers_is_heard(azure, status, code):
+    (azure.folder / "status").write_text(status)
+    done = azure.run("postdeploy.sh")
+    assert done.returncode == code, done
+    assert ("the directory answered" in done.stderr) == bool(code)
+    assert bool(azure.calls("az", "role")) == (not code)
+
+
+@pytest.mark.parametrize("hook", ["postprovision.sh", "postdeploy.sh"])
+def test_what_is_missing_is_named(azure, hook):
+    done = azure.run(hook, SERVICE_API_NAME="")
+    assert done.returncode == 1 and "SERVICE_API_NAME is not set" in done.stderr
+    assert not azure.calls()
+
+
+def test_azure_yaml_runs_them(azure):
+    azd = yaml.safe_load((ROOT / "azure.yaml").read_text())
+    assert {name: hook["run"] for name, hook in azd["hooks"].items()} == {
+        "preprovision": "infra/hooks/preprovision.sh", "postprovision": "infra/hooks/postprovision.sh",
+        "postdeploy": "infra/hooks/postdeploy.sh",
+    }  # fmt: skip
+    assert azd["infra"] == {"provider": "bicep", "path": "infra", "module": "main"}
+    assert azd["services"]["api"].pop("hooks") == {"prepackage": {"shell": "sh", "run": "make stage"}}
+    assert azd["services"]["api"] == {"project": ".", "host": "function", "language": "custom", "dist": "target/app"}
+    assert "handler stage target/app" in (ROOT / "Makefile").read_text()
+    outputs = set(re.findall(r"^output (\w+)", (INFRA / "main.bicep").read_text(), re.M))
+    for hook in HOOKS.glob("post*.sh"):
+        needed = re.search(r"^need (.*)$", hook.read_text(), re.M)[1].split()
+        assert {name for name in needed if name.isupper()} <= outputs, hook.name
+
+
+def test_hooks_are_careful():
+    hooks = sorted(HOOKS.glob("*.sh"))
+    told = subprocess.run(["shellcheck", "-x", "-P", HOOKS, *hooks], capture_output=True, text=True)
+    assert told.returncode == 0, told.stdout
+    for hook in hooks:
+        if hook.name != "lib.sh":
+            assert hook.read_text().startswith("#!/usr/bin/env bash\n") and "\nset -euo pipefail\n" in hook.read_text(), hook.name
+            assert os.access(hook, os.X_OK), hook.name
+    broken = subprocess.run(["shellcheck", "-s", "bash", "-"], input="rm -rf $1/*\n", capture_output=True, text=True)
+    assert broken.returncode == 1

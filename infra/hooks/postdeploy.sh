@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# After `azd deploy`: connects the gateway and the drop folders to the app, writes the tenants of tenants.json into the directory, and gives each the right
+# to its index. All of it may be done again; a tenant that is in the directory is left as it is.
+set -euo pipefail
+source "$(dirname "$0")/lib.sh"
+
+need az curl jq AZURE_RESOURCE_GROUP SERVICE_API_NAME GATEWAY_NAME EVENT_TOPIC_NAME SEARCH_NAME COSMOS_ENDPOINT COSMOS_DATABASE
+here=$(dirname "$0")
+names=$(tenants)
+
+connect() {
+    az deployment group create --resource-group "$AZURE_RESOURCE_GROUP" --name connect --template-file "$here/../connect.bicep" \
+        --parameters "appName=$SERVICE_API_NAME" "gatewayName=$GATEWAY_NAME" "topicName=$EVENT_TOPIC_NAME" --output none
+}
+
+# A row of the directory, as the service reads it: member for member a TenantRecord.
+row() { # NAME CLIENT_ID VAULT
+    jq -c --arg id "$1" --arg client "$2" --arg vault "$3" '.[] | select(.id == $id) | {
+        id, name: .id, display_name: (.displayName // .id), status: "active", plan: (.plan // "standard"),
+        cosmos_container_prefix: (if .ownContainers then .id else "" end),
+        search_index_prefix: (if .ownIndex then .id else "" end),
+        storage_container: "", keyvault_name: $vault, managed_identity_client_id: $client }' "$TENANTS"
+}
+
+# The token is in a file that only we can read, not in a command line.
+write() { # NAME ROW
+    local status
+    status=$(curl --silent --show-error --config "$scratch/curl" --output "$scratch/answer" --write-out '%{http_code}' \
+        --header "x-ms-date: $(date -u '+%a, %d %b %Y %H:%M:%S GMT')" --header "x-ms-documentdb-partitionkey: [\"$1\"]" \
+        --data "$2" "${COSMOS_ENDPOINT%/}/dbs/$COSMOS_DATABASE/colls/tenants/docs")
+    case $status in
+        201 | 409) return ;;
+        *) fail "the directory answered $status for $1: $(head -c 300 "$scratch/answer")" ;;
+    esac
+}
+
+patiently 'the app, to be connected' connect
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+umask 077
+token=$(az account get-access-token --resource "${COSMOS_ENDPOINT%/}" --query accessToken --output tsv)
+printf 'header = "authorization: type%%3daad%%26ver%%3d1.0%%26sig%%3d%s"\nheader = "x-ms-version: 2020-07-15"\nheader = "content-type: application/json"\n' "$token" >"$scratch/curl"
+search=$(az search service show --resource-group "$AZURE_RESOURCE_GROUP" --name "$SEARCH_NAME" --query id --output tsv)
+role=$(jq -r .SearchIndexDataContributor.id "$here/../roles.json")
+
+while IFS= read -r name; do
+    [[ -n $name ]] || continue
+    outputs=$(az deployment group show --resource-group "$AZURE_RESOURCE_GROUP" --name "tenant-$name" --query properties.outputs --output json)
+    row=$(row "$name" "$(jq -r .clientId.value <<<"$outputs")" "$(jq -r .vaultName.value <<<"$outputs")")
+    write "$name" "$row"
+    index=$(jq -r 'if .search_index_prefix == "" then "documents" else .search_index_prefix + "-documents" end' <<<"$row")
+    az role assignment create --role "$role" --scope "$search/indexes/$index" --assignee-principal-type ServicePrincipal \
+        --assignee-object-id "$(jq -r .principalId.value <<<"$outputs")" --output none
+done <<<"$names"
