@@ -1,7 +1,7 @@
 # The commands of the README. `make` alone lists them.
 CARGO ?= cargo
 
-.PHONY: help dev test servers check stage bench functions deny edge sbom infra
+.PHONY: help dev test servers check stage bench functions deny edge sbom infra prove nightly sabotage mutants fuzz
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -9,11 +9,14 @@ help: ## List the commands
 dev: ## Run the whole service on this machine
 	$(CARGO) run --locked -p handler -- dev
 
-test: ## Run every test
-	$(CARGO) test --workspace --locked --no-fail-fast
+test: servers ## Run every test, on both backends, and every check of the deployment
+	$(CARGO) test --workspace --locked --no-run
+	tests/loopback $(CARGO) test --workspace --locked --offline --no-fail-fast
+	TESTS_BACKEND=azure tests/loopback $(CARGO) test --workspace --locked --offline --test it
+	$(MAKE) infra edge
 
-servers: ## Install the servers that tests start (they do it by themselves, too)
-	$(CARGO) test --locked -p doubles --test install
+servers: ## Install the servers that tests start: Azurite, an OpenID provider, Microsoft's SDKs
+	$(CARGO) test --workspace --locked --test install
 
 check: ## Formatting and lints
 	$(CARGO) fmt --all --check
@@ -80,3 +83,22 @@ $(EDGE)/ready: infra/check/edge/requirements.txt infra/check/edge/package-lock.j
 	cp infra/check/edge/package.json infra/check/edge/package-lock.json $(EDGE)
 	npm ci --prefix $(EDGE) --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
+
+prove: ## Print the figures of the proof of isolation, with counts and seeds
+	CARGO="$(CARGO)" tests/prove.sh
+
+nightly: ## The same, at length, and the fuzzers
+	PROVE_TIMES=34 $(MAKE) prove
+	$(MAKE) fuzz FUZZ_SECONDS=600
+
+sabotage: ## Take the guards away one by one: a test falls for each
+	tests/sabotage.sh
+
+mutants: ## Mutate what decides who gets in (installs cargo-mutants if it is missing)
+	@command -v cargo-mutants >/dev/null || $(CARGO) install --locked cargo-mutants
+	$(CARGO) mutants --package pool --output target
+
+FUZZ_SECONDS ?= 60
+fuzz: ## Fuzz each target for FUZZ_SECONDS (installs cargo-fuzz if it is missing)
+	@command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
+	CARGO="$(CARGO)" FUZZ_SECONDS=$(FUZZ_SECONDS) fuzz/run.sh

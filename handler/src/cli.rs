@@ -1,5 +1,6 @@
 //! The command line: everything that a developer does without Azure.
 
+pub mod azure_host;
 mod chat;
 mod client;
 mod dev;

@@ -38,7 +38,7 @@ impl Caller {
     /// A request, to be filled: `path` is below `/api`, or a whole URL.
     pub fn request(&self, method: Method, path: &str) -> Sending {
         let url =
-            if path.starts_with("http://") { path.to_owned() } else { format!("{}/{path}", self.dev.base()) };
+            if path.starts_with("http") { path.to_owned() } else { format!("{}/{path}", self.dev.base()) };
         let request = self.dev.http.request(method, url);
         let request = match &self.token {
             Some(token) => request.bearer_auth(token),

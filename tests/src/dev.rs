@@ -1,6 +1,7 @@
 //! `handler dev`, as a child of the test.
 
 use crate::{
+    azure::{self, Stack},
     client::Caller,
     log::Log,
     tokens::{self, Signer},
@@ -71,6 +72,13 @@ impl Dev {
         command.args(["-c", KEEPER, "keeper"]).arg(forget).arg(binary()).args(["dev", "--state"]);
         command.arg(&options.state).args(["--port", "0", "--strict", "--verbose"]).args(&options.arguments);
         command.current_dir(crate::repository()).envs(options.settings);
+        let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build();
+        let mut http = http.expect("a client");
+        if azure::chosen() {
+            let stack = Stack::of(&options.state).await;
+            command.envs(stack.environment());
+            http = stack.client();
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut keeper = command.spawn().expect("sh");
         let log = Log::default();
@@ -85,7 +93,6 @@ impl Dev {
         let base =
             ready.split_whitespace().find(|word| word.starts_with("http://")).expect("a URL").to_owned();
         let pid = pid.expect("an id");
-        let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
         Self {
             keeper,
             pid,

@@ -9,12 +9,15 @@
 )]
 
 mod answer;
+pub mod azure;
 pub mod canary;
 mod client;
 mod dev;
 mod log;
 mod oidc;
+pub mod proof;
 mod sse;
+mod storage;
 mod testdata;
 pub mod tokens;
 mod wait;

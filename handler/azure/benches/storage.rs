@@ -162,7 +162,11 @@ async fn speed() -> Result<(), Fault> {
             let request =
                 client.request(method, &url).bearer_auth(&token).header("x-ms-version", "2026-04-06");
             let request = request.header("x-ms-blob-type", "BlockBlob").body(body);
-            async { Ok::<_, Fault>(request.send().await?.error_for_status()?.bytes().await?.len()) }
+            async {
+                let mut answer = request.send().await?.error_for_status()?;
+                while answer.chunk().await?.is_some() {}
+                Ok::<_, Fault>(())
+            }
         };
         let floor = timed(rounds, async || bare(reqwest::Method::PUT, bytes.clone()).await).await?;
         let ours =

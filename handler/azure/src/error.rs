@@ -13,6 +13,12 @@ pub(crate) fn status(error: &azure_core::Error) -> Option<StatusCode> {
     error.http_status()
 }
 
+/// The service's own code for what is wrong, if it gave one.
+pub(crate) fn code(error: &azure_core::Error) -> Option<&str> {
+    let ErrorKind::HttpResponse { error_code, .. } = error.kind() else { return None };
+    error_code.as_deref()
+}
+
 /// An SDK's error. The cause tells status and code, never a body.
 pub(crate) fn port(error: azure_core::Error) -> PortError {
     match error.kind() {

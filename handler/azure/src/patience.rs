@@ -25,15 +25,23 @@ pub struct Patience {
     pub each: Duration,
     /// How long all may take. A wait that would reach beyond it is not begun.
     pub total: Duration,
+    /// The slowest line that a request's body is given time for, in bytes a millisecond.
+    pub pace: u64,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { tries: 4, each: Duration::from_secs(10), total: Duration::from_secs(30) }
+        Self { tries: 4, each: Duration::from_secs(10), total: Duration::from_secs(30), pace: 64 }
     }
 }
 
 impl Patience {
+    /// With the time that a body of this length needs.
+    pub(crate) fn stretched(self, bytes: u64) -> Self {
+        let more = Duration::from_millis(bytes / self.pace.max(1));
+        Self { each: self.each + more, total: self.total + more, ..self }
+    }
+
     /// Waits for a whole answer, its body too.
     pub(crate) async fn wait<T>(
         &self,
@@ -54,10 +62,11 @@ impl Policy for Patience {
         let [first, rest @ ..] = next else {
             return Err(Error::with_message(ErrorKind::Other, "no transport"));
         };
-        let deadline = Instant::now() + self.total;
+        let Self { tries, each, total, .. } = self.stretched(request.body().len().unwrap_or_default());
+        let deadline = Instant::now() + total;
         let mut tried = 0;
         loop {
-            let each = self.each.min(deadline.saturating_duration_since(Instant::now()));
+            let each = each.min(deadline.saturating_duration_since(Instant::now()));
             let result =
                 timeout(each, first.send(context, request, rest)).await.unwrap_or_else(|_| Err(late()));
             tried += 1;
@@ -67,7 +76,7 @@ impl Policy for Patience {
                 _ => return result,
             };
             let wait = asked.unwrap_or_else(|| jitter(tried));
-            if tried >= self.tries || Instant::now() + wait >= deadline {
+            if tried >= tries || Instant::now() + wait >= deadline {
                 return result;
             }
             sleep(wait).await;

@@ -1,6 +1,11 @@
 //! [`Queue`] in Queue Storage.
 
-use crate::{Patience, blobs::base, error::port, transport};
+use crate::{
+    Patience,
+    blobs::base,
+    error::{code, port},
+    transport,
+};
 use async_trait::async_trait;
 use azure_core::{credentials::TokenCredential, http::Url};
 use azure_storage_queue::{
@@ -61,9 +66,9 @@ impl AzureQueue {
     /// # Errors
     /// The service's.
     pub async fn create(&self, queue: &str) -> PortResult<()> {
-        match self.patience.port(self.queue(queue)?.create(None)).await {
-            Ok(_) | Err(PortError::Conflict) => Ok(()),
-            Err(error) => Err(error),
+        match self.patience.wait(self.queue(queue)?.create(None)).await {
+            Err(error) if code(&error) == Some("QueueAlreadyExists") => Ok(()),
+            made => made.map(drop).map_err(port),
         }
     }
 

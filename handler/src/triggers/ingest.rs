@@ -38,12 +38,15 @@ pub(crate) async fn ingest_blob(app: Arc<App>, invocation: Invocation) -> Result
 }
 
 /// Door 3: the container says whose the blob is. Whether it came or went is looked up, not believed.
+///
+/// An event that breaks a rule is an error for good: the host moves it among the poison, where operators look.
 pub(crate) async fn ingest_event(app: Arc<App>, invocation: Invocation) -> Result<(), Error> {
     let event = match event_grid::read(&invocation.message()?, app.storage_account.as_ref()) {
-        Ok(event) => event,
+        Ok(Some(event)) => event,
+        Ok(None) => return Ok(()),
         Err(why) => {
             pool::SecurityEvent::ForeignContainer.raise(None, why);
-            return Ok(());
+            return Err(Error::invalid("/Data/message", why));
         }
     };
     let scope = match app.doors.claim(Owned::Container(&event.container)).await {

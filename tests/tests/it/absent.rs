@@ -22,7 +22,7 @@ fn takes(takes: &Takes) -> &'static str {
 }
 
 /// A good body of each function that takes one.
-fn body(name: &str, world: &World) -> Value {
+pub(crate) fn body(name: &str, world: &World) -> Value {
     match name {
         "agents_create" => json!({"name": "x", "instructions": "x"}),
         "messages_create" | "messages_create_alias" => json!({"content": "x"}),
@@ -59,8 +59,10 @@ pub(crate) fn nobodys() -> World {
 pub(crate) fn alike(one: &Answer, other: &Answer, what: &str) {
     let seen = |answer: &Answer| {
         let mut body = answer.value();
-        assert_eq!(body["instance"], answer.header("x-request-id"), "{what}");
-        body["instance"] = "-".into();
+        if !answer.body.is_empty() {
+            assert_eq!(body["instance"], answer.header("x-request-id"), "{what}");
+            body["instance"] = "-".into();
+        }
         let mut headers: Vec<_> =
             answer.headers.iter().filter(|(name, _)| *name != "date" && *name != "x-request-id").collect();
         headers.sort_by_key(|(name, _)| name.as_str());

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod absent;
+mod cancel;
 mod contract;
 mod corpus;
 mod crash;
@@ -9,11 +10,14 @@ mod crates;
 mod documents;
 mod endpoint;
 mod job;
+mod matrix;
 mod naming;
 mod oidc;
 mod paging;
 mod runs;
 mod security;
+mod spellings;
+mod swap;
 mod table;
 mod texts;
 mod triggers;

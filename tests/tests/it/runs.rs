@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use tests::{Caller, Dev, Event, run};
 
-fn weather() -> Value {
+pub(crate) fn weather() -> Value {
     let function =
         json!({"name": "weather", "description": "The weather.", "parameters": {"type": "object"}});
     json!({"instructions": "version one", "tools": [{"type": "function", "function": function}]})
 }
 
 /// A thread, and a run in it that waits for the client's function.
-async fn waiting(dev: &Arc<Dev>, user: &Caller) -> (String, String, Value) {
+pub(crate) async fn waiting(dev: &Arc<Dev>, user: &Caller) -> (String, String, Value) {
     let agent = agent(&dev.as_admin("contoso"), weather()).await;
     let thread = thread(user, "/tool weather {\"city\": \"Oslo\"}").await;
     let run = user.post_json(&format!("threads/{thread}/runs"), json!({"agent_id": agent})).await.id();

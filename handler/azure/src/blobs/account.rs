@@ -1,4 +1,8 @@
-use crate::{Identities, Patience, Tenants, transport};
+use crate::{
+    Identities, Patience, Tenants,
+    error::{code, port},
+    transport,
+};
 use azure_core::{credentials::TokenCredential, http::Url};
 use azure_storage_blob::{BlobContainerClient, BlobServiceClient, BlobServiceClientOptions};
 use pool::{
@@ -45,9 +49,9 @@ impl BlobAccount {
     /// # Errors
     /// The service's.
     pub async fn create_container(&self, tenant: &TenantId) -> PortResult<()> {
-        match self.patience.port(self.container(tenant).await?.create(None)).await {
-            Ok(_) | Err(PortError::Conflict) => Ok(()),
-            Err(error) => Err(error),
+        match self.patience.wait(self.container(tenant).await?.create(None)).await {
+            Err(error) if code(&error) == Some("ContainerAlreadyExists") => Ok(()),
+            made => made.map(drop).map_err(port),
         }
     }
 

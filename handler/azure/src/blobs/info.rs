@@ -1,12 +1,9 @@
 //! What is written beside a blob's bytes, and what of it is believed.
 
-use azure_core::{
-    error::ErrorKind,
-    http::{NoFormat, Response},
-};
+use crate::error::{code, port};
+use azure_core::http::{NoFormat, Response};
 use azure_storage_blob::models::{
     BlobClientGetPropertiesResult, BlobClientGetPropertiesResultHeaders, BlobDownloadProperties,
-    StorageErrorCode,
 };
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use pool::{
@@ -33,8 +30,7 @@ pub(crate) fn headers(tenant: &TenantId, content_type: &str) -> (String, HashMap
 
 /// Whether the service says that there is no such blob. A container that is missing is another matter.
 pub(crate) fn absent(error: &azure_core::Error) -> bool {
-    let ErrorKind::HttpResponse { error_code: Some(code), .. } = error.kind() else { return false };
-    *code == *StorageErrorCode::BlobNotFound.as_ref()
+    code(error) == Some("BlobNotFound")
 }
 
 /// What a head says.
@@ -43,7 +39,7 @@ pub(super) fn found(
     answer: &Response<BlobClientGetPropertiesResult, NoFormat>,
 ) -> PortResult<BlobInfo> {
     let parts = || Ok((answer.etag()?, answer.content_length()?, answer.content_type()?, answer.metadata()?));
-    let (etag, len, content_type, metadata) = parts().map_err(crate::error::port)?;
+    let (etag, len, content_type, metadata) = parts().map_err(port)?;
     info(tenant, etag, len, content_type, &metadata)
 }
 

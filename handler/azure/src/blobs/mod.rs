@@ -115,3 +115,19 @@ fn exactly(
     }
     .boxed()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use futures::{TryStreamExt, stream};
+
+    #[tokio::test]
+    async fn a_body_of_another_length_than_was_said_is_an_error() {
+        for (said, good) in [(5, false), (6, true), (7, false)] {
+            let parts = stream::iter(["abc", "def"].map(|part| Ok(Bytes::from_static(part.as_bytes()))));
+            let read: io::Result<Vec<_>> = exactly(said, parts).try_collect().await;
+            assert_eq!(read.is_ok(), good, "{said}");
+        }
+    }
+}

@@ -1,32 +1,39 @@
 //! A stream into a blob: block by block, and visible only when the list of blocks is committed.
 
 use super::info;
-use crate::{Patience, error::port};
-use azure_core::error::ErrorKind;
+use crate::{
+    Patience,
+    error::{code, port},
+};
 use azure_storage_blob::{
     BlockBlobClient,
     models::{
         BlockBlobClientCommitBlockListOptions, BlockBlobClientCommitBlockListResultHeaders,
-        BlockBlobClientUploadOptions, BlockLookupList, StorageErrorCode,
+        BlockBlobClientUploadOptions, BlockLookupList,
     },
 };
 use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use pool::{
     TenantId,
     ports::{ByteStream, Etag, PortError, PortResult},
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
+use tokio::{sync::Semaphore, task::JoinSet};
 
-/// One block is all that an upload holds. Fifty thousand of them are 97 GiB.
+/// An upload holds one block, and more only while few upload. Fifty thousand of them are 97 GiB.
 const BLOCK: usize = 2 << 20;
+/// The blocks that one upload may send at once, beside the one that it reads.
+const AHEAD: usize = 4;
+/// The blocks that all uploads of this process together may hold so.
+static SPARE: Semaphore = Semaphore::const_new(24);
 /// What a small blob needs.
 const SMALL: usize = 64 << 10;
 /// The blob index tag that says whose it is.
 const TAG: &str = "tenantId";
 
 pub(super) struct Upload {
-    blob: BlockBlobClient,
+    blob: Arc<BlockBlobClient>,
     patience: Patience,
     tag: HashMap<String, String>,
     content_type: String,
@@ -39,6 +46,7 @@ pub(super) struct Upload {
     /// Makes this upload's blocks its own, though another writes the same blob.
     mark: [u8; 12],
     blocks: Vec<Vec<u8>>,
+    ahead: JoinSet<PortResult<()>>,
 }
 
 impl Upload {
@@ -54,8 +62,21 @@ impl Upload {
         let tag = HashMap::from([(TAG.to_owned(), tenant.to_string())]);
         let mut mark = [0; 12];
         getrandom::fill(&mut mark).map_err(|error| PortError::unavailable(error.to_string()))?;
-        let (rest, blocks) = (Bytes::new(), Vec::new());
-        Ok(Self { blob, patience, tag, content_type, metadata, limit, body, rest, len: 0, mark, blocks })
+        let (blob, rest, blocks, ahead) = (Arc::new(blob), Bytes::new(), Vec::new(), JoinSet::new());
+        Ok(Self {
+            blob,
+            patience,
+            tag,
+            content_type,
+            metadata,
+            limit,
+            body,
+            rest,
+            len: 0,
+            mark,
+            blocks,
+            ahead,
+        })
     }
 
     /// The blob's new version and its length.
@@ -100,22 +121,35 @@ impl Upload {
             ..Default::default()
         };
         let options = options.with_tags(self.tag.clone());
-        let stored = self.patience.port(self.blob.upload(bytes.into(), Some(options)));
+        let patience = self.patience.stretched(bytes.len() as u64);
+        let stored = patience.port(self.blob.upload(bytes.into(), Some(options)));
         info::bare(stored.await?.etag)
     }
 
     async fn stage(&mut self, bytes: Bytes) -> PortResult<()> {
+        while let Some(sent) = self.ahead.try_join_next() {
+            sent.map_err(PortError::unavailable)??;
+        }
         let number = u32::try_from(self.blocks.len()).map_err(PortError::refused)?;
         let id = [self.mark.as_slice(), &number.to_be_bytes()].concat();
-        let len = bytes.len() as u64;
-        self.patience.port(self.blob.stage_block(&id, len, bytes.into(), None)).await?;
-        self.blocks.push(id);
+        self.blocks.push(id.clone());
+        let (blob, patience) = (self.blob.clone(), self.patience.stretched(bytes.len() as u64));
+        let send = async move {
+            let sent = blob.stage_block(&id, bytes.len() as u64, bytes.into(), None);
+            patience.port(sent).await.map(drop)
+        };
+        let spare = if self.ahead.len() < AHEAD { SPARE.try_acquire().ok() } else { None };
+        let Some(spare) = spare else { return send.await };
+        self.ahead.spawn(send.inspect(move |_| drop(spare)));
         Ok(())
     }
 
     /// Until this is done, the old blob is what others see; the blocks of an upload that ends before are dropped by the
     /// service, after a week or with the next commit.
     async fn commit(&mut self) -> PortResult<Etag> {
+        while let Some(sent) = self.ahead.join_next().await {
+            sent.map_err(PortError::unavailable)??;
+        }
         let list = BlockLookupList { latest: Some(std::mem::take(&mut self.blocks)), ..Default::default() };
         let options = BlockBlobClientCommitBlockListOptions {
             blob_content_type: Some(self.content_type.clone()),
@@ -126,16 +160,11 @@ impl Upload {
         let list = list.try_into().map_err(port)?;
         match self.patience.wait(self.blob.commit_block_list(list, Some(options))).await {
             Ok(stored) => info::bare(stored.etag().map_err(port)?),
-            Err(error) if overtaken(&error) => {
+            // A commit drops all other blocks of its blob, those of a slower upload too.
+            Err(error) if code(&error) == Some("InvalidBlockList") => {
                 Err(PortError::unavailable("another upload of this blob ended first"))
             }
             Err(error) => Err(port(error)),
         }
     }
-}
-
-/// A commit drops all other blocks of its blob, those of a slower upload too.
-fn overtaken(error: &azure_core::Error) -> bool {
-    let ErrorKind::HttpResponse { error_code: Some(code), .. } = error.kind() else { return false };
-    *code == *StorageErrorCode::InvalidBlockList.as_ref()
 }

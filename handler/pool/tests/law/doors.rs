@@ -275,7 +275,7 @@ async fn a_job_opens_for_its_own_operation_unaltered() {
     for text in ["", "k1", "k1..", "{}", r#"{"tenant":"contoso","operation":"ingest","target":"file_1"}"#] {
         refused(world.doors.open(text, Operation::Ingest).await, "job_seal");
     }
-    for at in (0..job.as_str().len()).step_by(3) {
+    for at in 0..job.as_str().len() {
         let mut altered = job.as_str().as_bytes().to_vec();
         altered[at] = if altered[at] == b'A' { b'B' } else { b'A' };
         refused(

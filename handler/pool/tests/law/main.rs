@@ -10,6 +10,7 @@ mod forged;
 mod idempotency;
 mod late;
 mod lies;
+mod model;
 mod ownership;
 mod records;
 mod runs;

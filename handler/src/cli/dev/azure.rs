@@ -1,9 +1,8 @@
 //! `dev` on the Azure backend: Azure's services, or what stands in for them on this machine, as the host's storage.
 
 mod events;
-mod host;
 
-use super::{Fault, Storage, TENANTS};
+use super::{super::azure_host, Fault, Storage, TENANTS};
 use crate::{backend::azure::Services, config::Config};
 use azure::AzureHostBlobs;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -47,8 +46,8 @@ pub(super) async fn open(state: &Path, mut settings: BTreeMap<String, String>) -
     }
     let told = events::tell(blobs.clone(), containers.split_off(1), azure.blobs.clone(), queues.clone());
     Ok(Storage {
-        queues: Arc::new(host::Queues(queues)),
-        blobs: Arc::new(host::Blobs(blobs)),
+        queues: Arc::new(azure_host::Queues(queues)),
+        blobs: Arc::new(azure_host::Blobs(blobs)),
         settings: settings.into_iter().collect(),
         is: format!("{} · {} · {}", azure.cosmos, azure.blobs, azure.search),
         drop_folder: format!("{}/uploads/<tenant>/", azure.blobs.as_str().trim_end_matches('/')),

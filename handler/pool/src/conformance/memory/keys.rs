@@ -44,6 +44,11 @@ impl MemoryKeys {
         self.state().asked.len()
     }
 
+    /// The URLs that it was asked for, in their order.
+    pub fn urls(&self) -> Vec<String> {
+        self.state().asked.clone()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,10 +7,10 @@ use pool::ports::PortError;
 use std::{sync::Arc, time::Duration};
 
 /// The queues.
-pub(super) struct Queues(pub(super) Arc<AzureHostQueues>);
+pub struct Queues(pub Arc<AzureHostQueues>);
 
 /// The containers.
-pub(super) struct Blobs(pub(super) Arc<AzureHostBlobs>);
+pub struct Blobs(pub Arc<AzureHostBlobs>);
 
 type Stored<T> = Result<T, StorageError>;
 

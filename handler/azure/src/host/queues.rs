@@ -1,26 +1,15 @@
-//! Storage as the Functions host sees it, for a host that runs on a developer's machine: leases on messages, and
-//! listings of a trigger's container. It is the app's own identity that asks.
-
+use super::time;
 use crate::{
-    AzureQueue, Patience,
-    blobs::{absent, base},
-    error::{chain, port, status},
+    AzureQueue,
+    error::{code, port},
     queue::seconds,
-    transport,
 };
-use azure_core::{
-    credentials::TokenCredential,
-    error::ErrorKind,
-    http::{StatusCode, headers::HeaderName},
-    time::OffsetDateTime,
-};
-use azure_storage_blob::{BlobServiceClient, BlobServiceClientOptions, models::BlobClientDownloadOptions};
+use azure_core::http::headers::HeaderName;
 use azure_storage_queue::models::{QueueClientReceiveMessagesOptions, ReceivedMessage};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use futures::TryStreamExt;
 use jiff::Timestamp;
 use pool::ports::{PortError, PortResult};
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 /// How a message's text stands for its bytes: `messageEncoding` of `host.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +64,7 @@ impl AzureHostQueues {
         let client = self.queues.queue(queue)?;
         let answer = async { client.receive_messages(Some(options)).await?.into_model() };
         let received = match self.queues.patience().wait(answer).await {
-            Err(error) if status(&error) == Some(StatusCode::NotFound) => return Ok(Vec::new()),
+            Err(error) if code(&error) == Some("QueueNotFound") => return Ok(Vec::new()),
             received => received.map_err(port)?.items.unwrap_or_default(),
         };
         let mut messages = Vec::new();
@@ -163,112 +152,8 @@ fn read(message: ReceivedMessage, body: Vec<u8>) -> PortResult<HostMessage> {
 }
 
 fn stale(error: azure_core::Error) -> PortError {
-    let ErrorKind::HttpResponse { error_code: Some(code), .. } = error.kind() else { return port(error) };
-    match code.as_str() {
-        "MessageNotFound" | "PopReceiptMismatch" | "QueueNotFound" | "InvalidQueryParameterValue" => {
-            PortError::Conflict
-        }
+    match code(&error) {
+        Some("MessageNotFound" | "PopReceiptMismatch" | "QueueNotFound") => PortError::Conflict,
         _ => port(error),
     }
-}
-
-/// A blob as a listing shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostBlob {
-    /// The name inside its container.
-    pub name: String,
-    /// Its version.
-    pub etag: String,
-    /// Its length, in bytes.
-    pub len: u64,
-    /// When it was last changed.
-    pub modified: Timestamp,
-    /// Its content type.
-    pub content_type: String,
-}
-
-/// The containers.
-pub struct AzureHostBlobs {
-    service: BlobServiceClient,
-    patience: Patience,
-}
-
-impl AzureHostBlobs {
-    /// `url`: `https://account.blob.core.windows.net`.
-    ///
-    /// # Errors
-    /// `Refused` if that is no `https` URL.
-    pub fn new(
-        url: &str,
-        credential: Arc<dyn TokenCredential>,
-        client: &reqwest::Client,
-    ) -> PortResult<Self> {
-        let patience = Patience::default();
-        let client_options = transport::patient(client, patience);
-        let options = BlobServiceClientOptions { client_options, ..Default::default() };
-        let service = BlobServiceClient::new(base(url)?, Some(credential), Some(options));
-        Ok(Self { service: service.map_err(PortError::refused)?, patience })
-    }
-
-    /// Makes this container, if it is not there: an operator's work, or a developer's.
-    ///
-    /// # Errors
-    /// The service's.
-    pub async fn create(&self, container: &str) -> PortResult<()> {
-        let container = self.service.blob_container_client(container);
-        match self.patience.port(container.create(None)).await {
-            Ok(_) | Err(PortError::Conflict) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Every blob of a container; one that is not there has none.
-    ///
-    /// # Errors
-    /// The service's.
-    pub async fn list(&self, container: &str) -> PortResult<Vec<HostBlob>> {
-        let container = self.service.blob_container_client(container);
-        let mut pages = container.list_blobs(None).map_err(port)?.into_pages();
-        let mut blobs = Vec::new();
-        loop {
-            let page = match self.patience.wait(pages.try_next()).await {
-                Err(error) if status(&error) == Some(StatusCode::NotFound) => return Ok(Vec::new()),
-                page => page.map_err(port)?,
-            };
-            let Some(page) = page else { return Ok(blobs) };
-            let items = page.into_model().map_err(port)?.blob_items;
-            blobs.extend(items.into_iter().filter_map(|item| {
-                let known = item.properties?;
-                Some(HostBlob {
-                    name: item.name?,
-                    etag: known.etag?.as_ref().trim_matches('"').to_owned(),
-                    len: known.content_length?,
-                    modified: time(known.last_modified?),
-                    content_type: known.content_type.unwrap_or_else(|| "application/octet-stream".to_owned()),
-                })
-            }));
-        }
-    }
-
-    /// The bytes; `None` when the blob is gone, or in another version.
-    ///
-    /// # Errors
-    /// The service's.
-    pub async fn read(&self, container: &str, name: &str, etag: &str) -> PortResult<Option<Vec<u8>>> {
-        let if_match = Some(format!("\"{etag}\"").into());
-        let options = BlobClientDownloadOptions { if_match, ..Default::default() };
-        let blob = self.service.blob_client(container, name);
-        let found = match self.patience.wait(blob.download(Some(options))).await {
-            Err(error) if absent(&error) || status(&error) == Some(StatusCode::PreconditionFailed) => {
-                return Ok(None);
-            }
-            found => found.map_err(port)?,
-        };
-        let bytes = found.body.collect().await;
-        bytes.map(|bytes| Some(bytes.to_vec())).map_err(|error| PortError::unavailable(chain(&error)))
-    }
-}
-
-fn time(time: OffsetDateTime) -> Timestamp {
-    Timestamp::from_nanosecond(time.unix_timestamp_nanos()).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -1,0 +1,124 @@
+//! What stands in for Azure on this machine: Azurite, the Cosmos DB driver's emulator, and doubles of the rest.
+
+use ::azure::{AzureHostQueues, AzureQueue, Cosmos, CosmosDirectory, Encoding, transport_trusting};
+use doubles::{Asked, Audit, Ca, Identity, cosmos, search::Search, storage::Azurite};
+use pool::{TenantRecord, ports::Directory};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+/// The app's own identity.
+const APP: &str = "id-of-the-app";
+/// Tenants that have an identity of their own. `northwind` has none: the app's does its work.
+const OWN: [(&str, &str, &str); 2] =
+    [("contoso", "Contoso Ltd.", "id-of-contoso"), ("fabrikam", "Fabrikam, Inc.", "id-of-fabrikam")];
+
+/// Whether the suite runs on the Azure backend: `TESTS_BACKEND=azure`.
+#[expect(clippy::disallowed_methods, reason = "a harness is told by its caller")]
+pub fn chosen() -> bool {
+    match std::env::var("TESTS_BACKEND").as_deref() {
+        Ok("azure") => true,
+        Ok("local") | Err(_) => false,
+        Ok(other) => panic!("TESTS_BACKEND is `local` or `azure`, not `{other}`"),
+    }
+}
+
+/// The services behind one `dev`.
+pub struct Stack {
+    ca: Ca,
+    audit: Audit,
+    identity: Identity,
+    cosmos: cosmos::Cosmos,
+    azurite: Azurite,
+    search: Search,
+}
+
+impl Stack {
+    /// The stack of a state folder: what a `dev` on the same folder finds again when it is started again.
+    pub async fn of(state: &Path) -> Arc<Self> {
+        static STACKS: OnceLock<Mutex<HashMap<PathBuf, Arc<Stack>>>> = OnceLock::new();
+        let stacks = STACKS.get_or_init(Mutex::default);
+        let known = stacks.lock().unwrap_or_else(PoisonError::into_inner).get(state).cloned();
+        if let Some(stack) = known {
+            return stack;
+        }
+        let stack = Arc::new(Self::start().await);
+        stacks.lock().unwrap_or_else(PoisonError::into_inner).insert(state.to_owned(), stack.clone());
+        stack
+    }
+
+    async fn start() -> Self {
+        let (ca, audit) = (Ca::new(), Audit::default());
+        let identity = Identity::start(&[APP, OWN[0].2, OWN[1].2], &audit).await;
+        let cosmos = cosmos::Cosmos::start(&identity, &audit).await;
+        let azurite = Azurite::start(&ca);
+        let search = Search::start(&ca, &identity, &audit).await;
+        let stack = Self { ca, audit, identity, cosmos, azurite, search };
+        stack.seed().await;
+        stack
+    }
+
+    /// Writes tenants with identities of their own, as an operator does.
+    async fn seed(&self) {
+        let directory = self.directory();
+        for (id, name, identity) in OWN {
+            let managed_identity_client_id = Some(identity.to_owned());
+            let record = TenantRecord { managed_identity_client_id, ..TenantRecord::new(id, name) };
+            directory.put(&record).await.expect("a tenant");
+        }
+    }
+
+    /// The environment of a `dev` that runs on it.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let settings = [
+            ("POOL_BACKEND", "azure".to_owned()),
+            ("AZURE_CLIENT_ID", APP.to_owned()),
+            ("COSMOS_ENDPOINT", self.cosmos.url()),
+            ("STORAGE_ACCOUNT_URL", self.azurite.blob_url()),
+            ("STORAGE_QUEUE_URL", self.azurite.queue_url()),
+            ("SEARCH_ENDPOINT", self.search.url()),
+            ("SSL_CERT_FILE", self.ca.file().display().to_string()),
+        ];
+        let all = settings.into_iter().chain(self.identity.environment());
+        all.map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// The directory, as an operator has it.
+    pub fn directory(&self) -> Arc<dyn Directory> {
+        let identity = self.identity.clone();
+        let maker: ::azure::Maker = Arc::new(move |id| Ok(identity.credential(id)));
+        let url = self.cosmos.url().parse().expect("a URL");
+        Arc::new(CosmosDirectory::new(Arc::new(Cosmos::new(url, "pool", Some(APP.to_owned()), maker))))
+    }
+
+    /// The queues, as the host has them.
+    pub fn queues(&self) -> AzureHostQueues {
+        let queues =
+            AzureQueue::new(&self.azurite.queue_url(), self.identity.credential(Some(APP)), self.client());
+        AzureHostQueues::new(queues.expect("queues"), Encoding::Base64)
+    }
+
+    /// The URL of a blob, and a token of the app's for it.
+    pub fn blob(&self, path: &str) -> (String, String) {
+        let url = format!("{}/{path}", self.azurite.blob_url().trim_end_matches('/'));
+        (url, self.identity.mint(APP, "https://storage.azure.com"))
+    }
+
+    /// A client that trusts the stack.
+    pub fn client(&self) -> reqwest::Client {
+        let root = reqwest::Certificate::from_pem(self.ca.pem().as_bytes()).expect("a certificate");
+        transport_trusting([root]).expect("a client")
+    }
+
+    /// Everything that was asked of the doubles.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.audit.all()
+    }
+
+    /// The identity that may touch a tenant's part of a service.
+    pub fn identity_of(tenant: &str) -> &'static str {
+        OWN.iter().find(|(id, ..)| *id == tenant).map_or(APP, |(.., own)| own)
+    }
+}
