@@ -4,6 +4,7 @@
 //! what the services refuse, and each believes only tokens that the [identity endpoint](Identity) made, for its own
 //! audience. What was asked of them is in the [`Audit`].
 #![expect(
+    clippy::expect_used,
     clippy::unwrap_used,
     reason = "test servers: a fault here is a test's failure, and says why by panicking"
 )]
