@@ -2,6 +2,7 @@
 
 mod azure;
 mod issuers;
+mod mcp;
 
 pub use azure::AzureConfig;
 pub use issuers::{IssuerConfig, KeysAt};
@@ -62,6 +63,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("MODEL_API_KEY", "", "The endpoint's key, if it wants one."),
     setting("EMBEDDING_MODEL", "", "The endpoint's embedding model. Empty: search by words alone."),
     setting("EMBEDDING_DIMENSIONS", "1536", "The length of its vectors."),
+    setting("MCP_SERVERS", "", "MCP servers whose tools agents in Foundry may be given: `label=https://address`, with commas between. Each call waits for the client's approval."),
     setting("MAX_FILE_BYTES", "104857600", "The largest file that may be uploaded."),
     setting("CORS_ORIGINS", "", "Origins whose pages may read answers: exact, with commas between. Preflight requests are the platform's to answer."),
     setting("LOG_LEVEL", "info", "What is logged: `error`, `warn`, `info`, `debug`, or a filter such as `info,pool=debug`."),
@@ -106,6 +108,8 @@ pub struct Config {
     pub model_name: String,
     /// The length of vectors.
     pub dimensions: usize,
+    /// MCP servers, by the labels that agents name.
+    pub mcp_servers: BTreeMap<String, url::Url>,
     /// Origins that browsers may call from.
     pub cors: Vec<String>,
     /// What is logged.
@@ -210,10 +214,12 @@ impl Config {
         if cors.iter().any(|origin| origin == "*" || origin == "null") {
             faults.push("CORS_ORIGINS must be exact origins: neither `*` nor `null`".into());
         }
+        let mcp_servers = mcp::read(&text, &mut faults);
         let settings = Settings {
             collections: words(&text("RECORD_COLLECTIONS")),
             search_fields,
             models: words(&text("MODELS")),
+            mcp_servers: mcp_servers.keys().cloned().collect(),
             max_file,
         };
         let config = Self {
@@ -227,6 +233,7 @@ impl Config {
             model,
             model_name: text("MODEL_NAME"),
             dimensions,
+            mcp_servers,
             cors,
             log: text("LOG_LEVEL"),
             dies_with_stdin: stdin.is_some(),

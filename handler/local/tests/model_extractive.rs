@@ -199,7 +199,8 @@ async fn hostile_outputs_hold_no_results() {
 
 #[tokio::test]
 async fn an_answer_to_another_call_is_not_an_answer() {
-    let call = ToolCall { id: "call_1".into(), name: "file_search".into(), arguments: "{}".into() };
+    let call =
+        ToolCall { id: "call_1".into(), name: "file_search".into(), arguments: "{}".into(), server: None };
     let output = results(&[(1, "a", "A hotel.")]).to_string();
     let items =
         vec![user("Which hotel?"), Item::Call(call), Item::Output { call_id: "call_2".into(), output }];
@@ -208,7 +209,8 @@ async fn an_answer_to_another_call_is_not_an_answer() {
 
 #[tokio::test]
 async fn a_second_question_searches_again() {
-    let call = ToolCall { id: "call_1".into(), name: "file_search".into(), arguments: "{}".into() };
+    let call =
+        ToolCall { id: "call_1".into(), name: "file_search".into(), arguments: "{}".into(), server: None };
     let output = results(&[(1, "a", "A hotel costs 90.")]).to_string();
     let items = vec![
         user("Which hotel?"),
@@ -261,7 +263,8 @@ async fn without_search_it_says_what_it_lacks() {
 
 #[tokio::test]
 async fn it_streams_words_and_counts_them() {
-    let call = ToolCall { id: "call_1".into(), name: "file_search".into(), arguments: "{}".into() };
+    let call =
+        ToolCall { id: "call_1".into(), name: "file_search".into(), arguments: "{}".into(), server: None };
     let output = results(&[(12, "a", "A cheap hotel costs 90.")]).to_string();
     let items =
         vec![user("Which hotel?"), Item::Call(call), Item::Output { call_id: "call_1".into(), output }];
@@ -301,7 +304,7 @@ async fn long_questions_and_outputs_are_shortened() {
     let [call] = calls(&events(searching(vec![user(&long)])).await).try_into().expect("one call");
     let arguments: Value = serde_json::from_str(&call.arguments).expect("arguments");
     assert_eq!(arguments["query"].as_str().map(|query| query.chars().count()), Some(1000));
-    let call = ToolCall { id: "c".into(), name: "weather".into(), arguments: "{}".into() };
+    let call = ToolCall { id: "c".into(), name: "weather".into(), arguments: "{}".into(), server: None };
     let output = Item::Output { call_id: "c".into(), output: long };
     let answer = text(&events(searching(vec![user("/tool weather"), Item::Call(call), output])).await);
     assert!(answer.ends_with("旅…”") && answer.chars().count() < 4100, "{}", answer.chars().count());
@@ -322,7 +325,7 @@ proptest! {
     #[test]
     fn no_text_makes_it_panic(question in "\\PC{0,40}", title in "\\PC{0,20}", passage in "(\\PC|\n){0,80}", raw in any::<String>()) {
         let run = |output: String| {
-            let call = ToolCall { id: "c".into(), name: "file_search".into(), arguments: raw.clone() };
+            let call = ToolCall { id: "c".into(), name: "file_search".into(), arguments: raw.clone(), server: None };
             let items = vec![user(&question), Item::Call(call), Item::Output { call_id: "c".into(), output }];
             let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
             runtime.block_on(events(searching(items)))

@@ -25,6 +25,11 @@ pub enum Tool {
         /// The function.
         function: FunctionTool,
     },
+    /// The tools of an MCP server: the run waits for an approval of each call, which the server then gets.
+    Mcp {
+        /// The label of a server that the operator has configured.
+        server_label: String,
+    },
 }
 
 /// A function that the client runs.
@@ -278,6 +283,15 @@ impl Agents<'_> {
         }
         let mut names = vec![FILE_SEARCH];
         for (n, tool) in agent.tools.iter().enumerate() {
+            if let Tool::Mcp { server_label } = tool {
+                let servers = &self.0.settings().mcp_servers;
+                let pointer = format!("/tools/{n}/server_label");
+                let wanted = match servers.as_slice() {
+                    [] => "is not taken: no MCP server is configured".to_owned(),
+                    servers => format!("must be one of {}", servers.join(", ")),
+                };
+                rules.that(servers.contains(server_label), &pointer, wanted);
+            }
             let Tool::Function { function } = tool else { continue };
             let pointer = format!("/tools/{n}/function");
             let name = &function.name;

@@ -1,12 +1,14 @@
 //! Runs: an agent's turn in a thread. What a run is and may become; [`drive`] is what moves it.
 
+mod action;
 mod drive;
 mod status;
 mod submit;
 
+pub use action::{CalledFunction, FunctionCall, McpCall, RequiredAction, RequiredApprovals, RequiredCalls};
 pub use drive::Progress;
 pub use status::{Ending, Move, Status};
-pub use submit::{ToolOutput, ToolOutputs};
+pub use submit::{ToolApproval, ToolOutput, ToolOutputs};
 
 use crate::{
     Error, Metadata, Page, PageRequest, Scope, Versioned,
@@ -14,7 +16,7 @@ use crate::{
     events::{RunEvent, StoredEvent, event},
     messages::Passage,
     outbox::Promise,
-    ports::{Item, Kind, PortError, Query, ToolCall, Usage},
+    ports::{Item, Kind, PortError, Query, Usage},
     rules::{Rules, marked},
     steps::Step,
     store::{self, Document, newest},
@@ -104,49 +106,6 @@ struct TokenCount {
     prompt_tokens: u64,
     /// Tokens written.
     completion_tokens: u64,
-}
-
-/// What a run waits for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct RequiredAction {
-    /// `submit_tool_outputs`.
-    pub r#type: String,
-    /// The calls.
-    pub submit_tool_outputs: RequiredCalls,
-}
-
-/// Calls of the client's functions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct RequiredCalls {
-    /// The calls.
-    pub tool_calls: Vec<FunctionCall>,
-}
-
-/// A call of a function.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct FunctionCall {
-    /// Its name within the run.
-    pub id: String,
-    /// `function`.
-    pub r#type: String,
-    /// What is called.
-    pub function: CalledFunction,
-}
-
-/// A function and its arguments.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct CalledFunction {
-    /// The function.
-    pub name: String,
-    /// Its arguments: JSON text, as the model wrote it.
-    pub arguments: String,
-}
-
-impl From<&ToolCall> for FunctionCall {
-    fn from(call: &ToolCall) -> Self {
-        let function = CalledFunction { name: call.name.clone(), arguments: call.arguments.clone() };
-        Self { id: call.id.clone(), r#type: "function".into(), function }
-    }
 }
 
 /// Why a run failed.

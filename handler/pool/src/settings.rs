@@ -20,6 +20,8 @@ pub struct Settings {
     pub search_fields: BTreeMap<String, FieldType>,
     /// The models that agents may name; empty: any.
     pub models: Vec<String>,
+    /// The labels of the MCP servers that agents may be given. Where they are, the model's adapter knows.
+    pub mcp_servers: Vec<String>,
     /// The greatest size of an uploaded file, in bytes.
     pub max_file: u64,
 }
@@ -32,6 +34,7 @@ impl Default for Settings {
             collections: ["threads", "events", "items"].map(str::to_owned).to_vec(),
             search_fields: text.into_iter().chain(number).collect(),
             models: Vec::new(),
+            mcp_servers: Vec::new(),
             max_file: 100 * 1024 * 1024,
         }
     }

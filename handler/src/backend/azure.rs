@@ -83,14 +83,17 @@ pub(super) fn open(config: &Config, azure: &AzureConfig) -> Result<Backend, Faul
     let (model, embedder) = models(config, Some(services.tokens()))?;
     let model: Arc<dyn Model> = match &azure.foundry {
         None => model,
-        Some(project) => Arc::new(FoundryModel::new(
-            services.client.clone(),
-            services.identities.clone(),
-            project.clone(),
-            entropy(),
-            azure.naming,
-            config.model_name.clone(),
-        )),
+        Some(project) => {
+            let model = FoundryModel::new(
+                services.client.clone(),
+                services.identities.clone(),
+                project.clone(),
+                entropy(),
+                azure.naming,
+                config.model_name.clone(),
+            );
+            Arc::new(model.with_servers(config.mcp_servers.clone()))
+        }
     };
     let settings = IndexSettings {
         endpoint: azure.search.clone(),

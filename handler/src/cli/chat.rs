@@ -105,10 +105,16 @@ async fn turn(user: &Client, thread: &str, agent: &str) -> Result<(), Fault> {
                 show::line(data["last_error"]["message"].as_str().unwrap_or("the run failed"));
             }
             "thread.run.requires_action" => {
-                let calls = &data["required_action"]["submit_tool_outputs"]["tool_calls"];
-                show::line(&format!(
-                    "the agent asks for the outputs of {calls}: hand them in through the API"
-                ));
+                let calls = |what: &str| data["required_action"][what]["tool_calls"].clone();
+                for (what, wanted) in
+                    [("submit_tool_outputs", "outputs"), ("submit_tool_approval", "approval")]
+                {
+                    if let calls @ Value::Array(_) = calls(what) {
+                        show::line(&format!(
+                            "the agent asks for the {wanted} of {calls}: hand it in through the API"
+                        ));
+                    }
+                }
             }
             _ => {}
         }

@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 use tokio::time::sleep;
 
 /// Tries of making a version, each after a look whether an earlier one made it.
@@ -64,7 +64,7 @@ impl Agents {
         request: &StepRequest,
     ) -> PortResult<Pinned> {
         let name = upstream.names.agent(tenant, &request.agent.id);
-        let definition = definition(model, request);
+        let definition = definition(model, &upstream.servers, request);
         let digest = hex(&Sha256::digest(definition.to_string()));
         let key = (tenant.clone(), name, digest);
         let metadata = json!({"tenantId": tenant, "agentId": request.agent.id,
@@ -83,13 +83,17 @@ impl Agents {
 }
 
 /// A prompt agent of what the agent is made of. What a run adds is not part of it.
-fn definition(model: &str, request: &StepRequest) -> Value {
-    let tools = request.tools.iter().map(|tool| {
+fn definition(model: &str, servers: &BTreeMap<String, String>, request: &StepRequest) -> Value {
+    let functions = request.tools.iter().map(|tool| {
         json!({"type": "function", "name": tool.name, "description": tool.description,
             "parameters": tool.parameters, "strict": false})
     });
-    json!({"kind": "prompt", "model": model, "instructions": request.agent.instructions,
-        "tools": tools.collect::<Vec<_>>()})
+    // A server that is not configured any more is not there.
+    let servers = request.servers.iter().filter_map(|label| servers.get_key_value(label)).map(|(label, url)| {
+        json!({"type": "mcp", "server_label": label, "server_url": url, "require_approval": "always"})
+    });
+    let tools: Vec<Value> = functions.chain(servers).collect();
+    json!({"kind": "prompt", "model": model, "instructions": request.agent.instructions, "tools": tools})
 }
 
 /// Whatever may have been done is looked for before it is done again: a name is made with a call that refuses one that

@@ -75,9 +75,10 @@ impl Response {
         parts.filter_map(|part| part["text"].as_str().or_else(|| part["refusal"].as_str())).collect()
     }
 
-    /// The calls of functions.
+    /// The calls of functions, and the calls of MCP servers' tools that wait for an approval.
     pub(super) fn calls(&self) -> PortResult<Vec<ToolCall>> {
-        let calls = self.output.iter().filter(|item| item["type"] == "function_call");
+        let calls = ["function_call", "mcp_approval_request"];
+        let calls = self.output.iter().filter(|item| calls.iter().any(|call| item["type"] == *call));
         let calls: Vec<ToolCall> = calls
             .map(call)
             .collect::<Option<_>>()
@@ -100,11 +101,14 @@ impl Response {
 }
 
 fn call(item: &Value) -> Option<ToolCall> {
-    let text = |name: &str| item[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let text = |name: &str| item[name].as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
+    let (id, server) = match item["type"].as_str()? {
+        "function_call" => (text("call_id")?, None),
+        _ => (text("id")?, Some(text("server_label")?)),
+    };
     // A tool without parameters is often called with no text at all.
-    let arguments =
-        text("arguments").filter(|text| !text.trim().is_empty()).unwrap_or_else(|| "{}".to_owned());
-    Some(ToolCall { id: text("call_id")?, name: text("name")?, arguments })
+    let arguments = text("arguments").unwrap_or_else(|| "{}".to_owned());
+    Some(ToolCall { id, name: text("name")?, arguments, server })
 }
 
 /// What a failure's code means for whoever asked.

@@ -2,7 +2,7 @@
 
 use super::{
     Upstream,
-    session::{Session, additional, message, wire},
+    session::{Session, additional, message, wires},
 };
 use crate::rest::Repeat;
 use pool::{
@@ -56,7 +56,7 @@ pub(super) async fn new(upstream: &Upstream, tenant: &TenantId, request: &StepRe
     let (before, now) = request.items.split_at(request.items.iter().rposition(asked).unwrap_or_default());
     let told = Some(additional(request)).filter(|told| !told.is_empty());
     let told = told.map(|told| message("developer", told));
-    let before: Vec<Value> = told.into_iter().chain(before.iter().map(wire)).collect();
+    let before: Vec<Value> = told.into_iter().chain(wires(before)).collect();
     let (first, others) = before.split_at(before.len().min(MOST));
     let metadata = json!({"tenantId": tenant, "threadId": request.thread});
     let call = upstream.call_for(tenant, &request.user, Method::POST, &["conversations"], &[])?;
@@ -70,6 +70,6 @@ pub(super) async fn new(upstream: &Upstream, tenant: &TenantId, request: &StepRe
         upstream.rest.send(call.json(&json!({"items": items}))?).await?.ok_or_else(gone)?;
     }
     // A thread in which nobody has spoken: a step has to say something.
-    let input = if now.is_empty() { vec![message("user", "")] } else { now.iter().map(wire).collect() };
+    let input = if now.is_empty() { vec![message("user", "")] } else { wires(now) };
     Ok(Place { conversation, input })
 }

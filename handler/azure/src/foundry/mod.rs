@@ -26,7 +26,7 @@ use pool::{
 };
 use reqwest::Method;
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
@@ -48,6 +48,8 @@ pub struct FoundryModel {
 struct Upstream {
     rest: Rest,
     names: Names,
+    /// The MCP servers' addresses, by label.
+    servers: BTreeMap<String, String>,
     patience: Duration,
 }
 
@@ -63,7 +65,8 @@ impl FoundryModel {
         model: impl Into<String>,
     ) -> Self {
         let rest = Rest::new(client, identities, endpoint, "https://ai.azure.com/.default", entropy);
-        let upstream = Upstream { rest, names: Names::new(naming_key), patience: PATIENCE };
+        let upstream =
+            Upstream { rest, names: Names::new(naming_key), servers: BTreeMap::new(), patience: PATIENCE };
         Self { upstream: Arc::new(upstream), agents: Agents::default(), model: model.into() }
     }
 
@@ -71,6 +74,15 @@ impl FoundryModel {
     pub fn within(mut self, patience: Duration) -> Self {
         if let Some(upstream) = Arc::get_mut(&mut self.upstream) {
             upstream.patience = patience;
+        }
+        self
+    }
+
+    /// The same, with MCP servers by label. Agents name labels alone; upstream calls the servers, each call with the
+    /// client's approval.
+    pub fn with_servers(mut self, servers: BTreeMap<String, Url>) -> Self {
+        if let Some(upstream) = Arc::get_mut(&mut self.upstream) {
+            upstream.servers = servers.into_iter().map(|(label, url)| (label, url.into())).collect();
         }
         self
     }

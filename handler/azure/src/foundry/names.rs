@@ -65,3 +65,43 @@ pub(super) fn hex(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pool::testing::tenant;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_do_not_join_and_are_legal() {
+        let names = Names::new([7; 32]);
+        let pairs =
+            [("conf-a", "b-c"), ("conf-a-b", "c"), ("conf", "-ab-c"), ("conf-ab", "-c"), ("conf-ab-c", "")];
+        let made = pairs.iter().flat_map(|(name, part)| {
+            let tenant = tenant(name);
+            [names.agent(&tenant, part), names.user(&tenant, part)]
+        });
+        let made: BTreeSet<String> = made.collect();
+        assert_eq!(made.len(), 2 * pairs.len());
+        for name in &made {
+            assert!(
+                name.len() <= 63 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'),
+                "{name}"
+            );
+        }
+        assert!(!made.contains(&Names::new([8; 32]).agent(&tenant("conf-a"), "b-c")), "the key matters");
+    }
+
+    #[test]
+    fn a_seal_is_for_its_parts_alone() {
+        let names = Names::new([7; 32]);
+        let seal = names.seal(["t", "u", "h", "s"]);
+        assert!(names.sealed(["t", "u", "h", "s"], &seal));
+        for other in [["t", "u", "hs", ""], ["tu", "", "h", "s"], ["t", "u", "h", "x"]] {
+            assert!(!names.sealed(other, &seal));
+        }
+        for broken in ["", "0", &seal[..62], &format!("{seal}00"), &seal.replace(|_| true, "+"), "é"] {
+            assert!(!names.sealed(["t", "u", "h", "s"], broken), "{broken}");
+        }
+    }
+}

@@ -4,7 +4,7 @@
 use super::names::{Names, hex};
 use pool::{
     TenantId,
-    ports::{Item, Role, StepRequest},
+    ports::{Item, Role, StepRequest, ToolCall},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -68,9 +68,11 @@ impl Session {
         let (mut pending, mut called, mut input) = (self.pending.iter(), HashMap::new(), Vec::new());
         for item in rest.get(since..)? {
             match item {
-                Item::Call(call) => drop(called.insert(call.id.as_str(), pending.next()?)),
+                Item::Call(call) => drop(called.insert(call.id.as_str(), (call, pending.next()?))),
                 Item::Output { call_id, output } => {
-                    input.push(answered(called.remove(call_id.as_str())?, output))
+                    let (call, theirs) = called.remove(call_id.as_str())?;
+                    let answer = if call.server.is_some() { approved } else { answered };
+                    input.push(answer(theirs, output));
                 }
                 Item::Message { role: Role::User, .. } => input.push(wire(item)),
                 Item::Message { role: Role::Assistant, .. } => return None,
@@ -129,8 +131,28 @@ fn answered(call_id: &str, output: &str) -> Value {
     json!({"type": "function_call_output", "call_id": call_id, "output": output})
 }
 
-/// An item, as upstream spells it.
-pub(super) fn wire(item: &Item) -> Value {
+/// All but a clear yes is a no.
+fn approved(request: &str, output: &str) -> Value {
+    let output: Value = serde_json::from_str(output).unwrap_or_default();
+    json!({"type": "mcp_approval_response", "approval_request_id": request, "approve": output["approve"] == true})
+}
+
+/// Items, as upstream spells them. An approval is for the conversation that it was given in: in another one, upstream
+/// asks again.
+pub(super) fn wires(items: &[Item]) -> Vec<Value> {
+    let asked = |item: &Item| match item {
+        Item::Call(call) if call.server.is_some() => Some(call.id.clone()),
+        _ => None,
+    };
+    let approvals: Vec<String> = items.iter().filter_map(asked).collect();
+    let approval = |item: &Item| match item {
+        Item::Call(ToolCall { id, .. }) | Item::Output { call_id: id, .. } => approvals.contains(id),
+        Item::Message { .. } => false,
+    };
+    items.iter().filter(|item| !approval(item)).map(wire).collect()
+}
+
+fn wire(item: &Item) -> Value {
     match item {
         Item::Message { role: Role::User, text } => message("user", text),
         Item::Message { role: Role::Assistant, text } => {

@@ -14,8 +14,7 @@ impl Parser {
     /// The events that these bytes complete.
     pub(super) fn push(&mut self, bytes: &[u8]) -> PortResult<Vec<Value>> {
         let mut events = Vec::new();
-        let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
-        while let Some(piece) = lines.next() {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             if self.0.len() + piece.len() > LONGEST {
                 return Err(PortError::unavailable("an event that is longer than any should be"));
             }

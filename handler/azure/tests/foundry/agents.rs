@@ -66,6 +66,16 @@ async fn many_that_ask_first_make_one_agent() {
     assert_eq!(world.foundry.agents().iter().map(|(_, n)| *n).collect::<Vec<_>>(), [1]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn many_processes_that_ask_first_make_one_agent_in_one_version() {
+    let world = World::new().await;
+    let processes: Vec<_> =
+        (0..8).map(|_| adapter(&world.ca, &world.identity, &world.foundry.url())).collect();
+    let steps = processes.iter().map(|ours| told(ours, "conf-a", of("helper", 1, "Be brief.")));
+    futures::future::join_all(steps).await;
+    assert_eq!(world.foundry.agents().iter().map(|(_, n)| *n).collect::<Vec<_>>(), [1]);
+}
+
 /// The answer to the making of an agent is lost in every way there is; it is made once.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_is_made_once_whatever_befalls_the_answer() {

@@ -157,8 +157,10 @@ async fn what_a_run_adds_to_the_instructions_is_no_version_and_goes_with_the_run
     };
     let first = world.step(adding("Speak Latin.", asks(vec![user("Hello")]))).await;
     let more = vec![user("Hello"), assistant(&first.text), user("Go on")];
-    world.step(adding("Speak Latin.", then(&first, more.clone()))).await;
-    world.step(then(&first, more)).await;
+    let second = world.step(adding("Speak Latin.", then(&first, more.clone()))).await;
+    assert_eq!(held(&world).len(), 1);
+    let more = [more, vec![assistant(&second.text), user("And now?")]].concat();
+    world.step(then(&second, more)).await;
     assert_eq!(world.foundry.agents().iter().map(|(_, n)| *n).collect::<Vec<_>>(), [1]);
     let conversations = held(&world);
     assert_eq!(conversations.len(), 2);

@@ -116,7 +116,7 @@ pub(crate) fn assistant(text: &str) -> Item {
 }
 
 pub(crate) fn call(n: usize, name: &str) -> Item {
-    Item::Call(ToolCall { id: format!("call_{n}"), name: name.into(), arguments: "{}".into() })
+    Item::Call(ToolCall { id: format!("call_{n}"), name: name.into(), arguments: "{}".into(), server: None })
 }
 
 pub(crate) fn output(n: usize, output: &str) -> Item {

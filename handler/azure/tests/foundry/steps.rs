@@ -4,7 +4,7 @@ use crate::{World, adapter, asks, tried, user};
 use doubles::faults::{Fault, Faults};
 use futures::StreamExt;
 use pool::{
-    ports::{Model, ModelEvent, PortError},
+    ports::{Item, Model, ModelEvent, PortError, StepRequest, ToolCall},
     testing::tenant,
 };
 use serde_json::json;
@@ -33,7 +33,7 @@ async fn items_and_events_of_unknown_types_harm_nobody() {
     let first = world.step(asks(vec![user("/odd")])).await;
     assert_eq!((first.text.as_str(), first.calls.len()), ("Well.", 0));
     let items = vec![user("/odd"), crate::assistant("Well."), user("Go on")];
-    let second = world.step(pool::ports::StepRequest { session: first.session, ..asks(items) }).await;
+    let second = world.step(StepRequest { session: first.session, ..asks(items) }).await;
     assert!(!second.text.is_empty());
     assert_eq!(
         world.foundry.conversations().len(),
@@ -146,5 +146,46 @@ async fn a_stream_that_lies_is_an_error() {
         let told = tried(&ours, "conf-a", asks(vec![user("Hello")])).await;
         let Err(PortError::Unavailable(cause)) = told else { panic!("{stream:?}: {told:?}") };
         assert!(!cause.to_string().contains("canary"), "{cause}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_of_an_mcp_server_waits_for_the_clients_word() {
+    let servers = [("tickets".to_owned(), "https://tickets.example/mcp".parse().unwrap())];
+    for (answer, heard) in [
+        ("{\"approve\":true}", "approved: true"),
+        ("{\"approve\":false}", "approved: false"),
+        ("{\"error\":\"there is no such tool\"}", "approved: false"),
+        ("yes", "approved: false"),
+    ] {
+        let world = World::new().await;
+        let ours =
+            adapter(&world.ca, &world.identity, &world.foundry.url()).with_servers(servers.clone().into());
+        let question = user("/approve tickets close");
+        let request =
+            StepRequest { servers: vec!["tickets".into(), "gone".into()], ..asks(vec![question.clone()]) };
+        let first = tried(&ours, "conf-a", request.clone()).await.unwrap();
+        let asked = &first.calls[0];
+        assert_eq!((asked.name.as_str(), asked.server.as_deref()), ("close", Some("tickets")));
+        assert_eq!(asked.arguments, "{\"sure\":true}");
+        let items = vec![
+            question,
+            Item::Call(ToolCall { id: "call_1".into(), ..asked.clone() }),
+            crate::output(1, answer),
+        ];
+        let again = StepRequest { items, ..request };
+        let second = StepRequest { session: first.session, ..again.clone() };
+        let second = tried(&ours, "conf-a", second).await.unwrap();
+        assert_eq!((second.text.as_str(), second.calls.len()), (heard, 0));
+        // In a conversation that knows nothing of the approval, it is asked for again.
+        let third = tried(&ours, "conf-a", again).await.unwrap();
+        assert_eq!(third.calls[0].server.as_deref(), Some("tickets"));
+
+        let (name, _) = world.foundry.agents().remove(0);
+        let made = world.raw("GET", &format!("agents/{name}?api-version=v1"), json!(null)).await.1;
+        let tools = &made["versions"]["latest"]["definition"]["tools"];
+        let mcp = json!({"type": "mcp", "server_label": "tickets", "server_url": "https://tickets.example/mcp",
+            "require_approval": "always"});
+        assert_eq!((&tools[1], tools.as_array().unwrap().len()), (&mcp, 2));
     }
 }

@@ -4,7 +4,7 @@ use pool::ports::{Item, ModelEvent, Role, StepRequest, ToolCall, ToolSpec, Usage
 use serde_json::{Value, json};
 
 fn call(id: &str, name: &str, arguments: &str) -> ToolCall {
-    ToolCall { id: id.into(), name: name.into(), arguments: arguments.into() }
+    ToolCall { id: id.into(), name: name.into(), arguments: arguments.into(), server: None }
 }
 
 async fn events(events: &[&str]) -> Vec<ModelEvent> {

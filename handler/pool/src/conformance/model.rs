@@ -49,6 +49,7 @@ pub async fn model(model: &dyn Model) {
             id: "call_1".into(),
             name: "file_search".into(),
             arguments: "{\"query\":\"x\"}".into(),
+            server: None,
         };
         let output = Item::Output { call_id: "call_1".into(), output: output.into() };
         let items = vec![said("What is it?"), Item::Call(call), output];

@@ -16,7 +16,7 @@ pub enum Role {
 }
 
 /// A call that the model asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolCall {
     /// The call's name, unique within the run.
     pub id: String,
@@ -24,6 +24,10 @@ pub struct ToolCall {
     pub name: String,
     /// Its arguments: JSON text, as the model wrote it. Not to be trusted.
     pub arguments: String,
+    /// The label of the MCP server that upstream would call, once the client approves: the call's output is then
+    /// `{"approve":true}` or `{"approve":false}`. `None`: a call of a function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
 }
 
 /// A part of the conversation that the model is shown.
@@ -100,6 +104,8 @@ pub struct StepRequest {
     pub items: Vec<Item>,
     /// The tools it may ask for.
     pub tools: Vec<ToolSpec>,
+    /// The labels of the MCP servers whose tools upstream may call for it, each call with the client's approval.
+    pub servers: Vec<String>,
 }
 
 /// Tokens that were used.

@@ -197,6 +197,7 @@ impl Driver<'_> {
             instructions: run.instructions.clone(),
             items,
             tools: tools::specs(&run.tools),
+            servers: tools::servers(&run.tools),
         })
     }
 

@@ -18,12 +18,16 @@ const MAX_OUTPUT: usize = 256 * 1024;
 /// Tries of a write that another one overtakes.
 const TRIES: usize = 8;
 
-/// Outputs of the client's functions.
+/// Outputs of the client's functions, and approvals of MCP servers' calls.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ToolOutputs {
-    /// One for each call that the run waits for.
+    /// One for each call of a function that the run waits for.
+    #[serde(default)]
     pub tool_outputs: Vec<ToolOutput>,
+    /// One for each call of an MCP server's tool that the run waits for.
+    #[serde(default)]
+    pub tool_approvals: Vec<ToolApproval>,
     /// Answer with server-sent events.
     #[serde(default)]
     pub stream: bool,
@@ -37,6 +41,37 @@ pub struct ToolOutput {
     pub tool_call_id: String,
     /// Its output, at most 256 KiB.
     pub output: String,
+}
+
+/// Whether a call of an MCP server's tool may be made.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ToolApproval {
+    /// The call.
+    pub tool_call_id: String,
+    /// Whether it may be made.
+    pub approve: bool,
+}
+
+impl ToolOutputs {
+    /// What the conversation gets: each call's id, and its answer.
+    fn answers(&self) -> Vec<(String, Item)> {
+        let outputs = self.tool_outputs.iter().map(|it| (&it.tool_call_id, it.output.clone()));
+        let approvals = self.tool_approvals.iter();
+        let approvals = approvals.map(|it| (&it.tool_call_id, json!({"approve": it.approve}).to_string()));
+        let answers = outputs.chain(approvals);
+        answers.map(|(id, output)| (id.clone(), Item::Output { call_id: id.clone(), output })).collect()
+    }
+}
+
+/// Each answer is of a call that was asked for, and each call has one.
+fn asked_once(rules: &mut Rules, list: &str, given: &[&str], wanted: &[&str]) {
+    for (n, id) in given.iter().enumerate() {
+        let asked = wanted.contains(id) && !given[..n].contains(id);
+        rules.that(asked, &format!("{list}/{n}/tool_call_id"), "is not a call that the run waits for");
+    }
+    let complete = given.len() >= wanted.len();
+    rules.that(complete, list, format!("must answer every call: {}", wanted.join(", ")));
 }
 
 impl Runs<'_> {
@@ -53,40 +88,36 @@ impl Runs<'_> {
         driven_by_caller: bool,
     ) -> Result<Versioned<Run>, Error> {
         let Versioned { value: mut run, etag } = self.stored(thread_id, id).await?;
-        let known = |output: &ToolOutput| {
-            run.items
-                .iter()
-                .any(|item| matches!(item, Item::Output { call_id, .. } if *call_id == output.tool_call_id))
-        };
-        if self.0.repeats() && !outputs.tool_outputs.is_empty() && outputs.tool_outputs.iter().all(known) {
+        let answers = outputs.answers();
+        let known = |(_, answered): &(String, Item)| run.items.contains(answered);
+        if self.0.repeats() && !answers.is_empty() && answers.iter().all(known) {
             // An earlier try of this request handed them in.
             return Ok(Versioned { value: run.run, etag });
         }
         run.apply(Move::Resume)?;
-        let wanted = run.run.required_action.take().map(|action| action.submit_tool_outputs.tool_calls);
-        let wanted: Vec<String> = wanted.unwrap_or_default().into_iter().map(|call| call.id).collect();
+        let action = run.run.required_action.take();
+        let functions = action.iter().flat_map(|action| &action.submit_tool_outputs.tool_calls);
+        let functions: Vec<&str> = functions.map(|call| call.id.as_str()).collect();
+        let approvals = action.iter().flat_map(|action| &action.submit_tool_approval.tool_calls);
+        let approvals: Vec<&str> = approvals.map(|call| call.id.as_str()).collect();
         let mut rules = Rules::default();
+        let ids: Vec<&str> = outputs.tool_outputs.iter().map(|output| output.tool_call_id.as_str()).collect();
+        asked_once(&mut rules, "/tool_outputs", &ids, &functions);
         for (n, output) in outputs.tool_outputs.iter().enumerate() {
-            let at = format!("/tool_outputs/{n}");
-            let first =
-                !outputs.tool_outputs[..n].iter().any(|other| other.tool_call_id == output.tool_call_id);
-            let asked = wanted.contains(&output.tool_call_id) && first;
-            rules.that(asked, &format!("{at}/tool_call_id"), "is not a call that the run waits for");
-            rules.that(
-                output.output.len() <= MAX_OUTPUT,
-                &format!("{at}/output"),
-                "must be at most 262,144 bytes",
-            );
+            let fits = output.output.len() <= MAX_OUTPUT;
+            rules.that(fits, &format!("/tool_outputs/{n}/output"), "must be at most 262,144 bytes");
         }
-        let complete = outputs.tool_outputs.len() >= wanted.len();
-        rules
-            .that(complete, "/tool_outputs", format!("must answer every call: {}", wanted.join(", ")))
-            .done()?;
+        let ids: Vec<&str> =
+            outputs.tool_approvals.iter().map(|answer| answer.tool_call_id.as_str()).collect();
+        asked_once(&mut rules, "/tool_approvals", &ids, &approvals);
+        rules.done()?;
 
         let mut answered = Vec::new();
-        for ToolOutput { tool_call_id: call_id, output } in outputs.tool_outputs {
-            answered.push(json!({"id": call_id, "output": output}));
-            run.items.push(Item::Output { call_id, output });
+        for (id, answer) in answers {
+            if let Item::Output { output, .. } = &answer {
+                answered.push(json!({"id": id, "output": output}));
+            }
+            run.items.push(answer);
         }
         let event = run.run_event("thread.run.queued");
         let mut writes = Vec::new();

@@ -28,7 +28,7 @@ async fn things(world: &World, user: &Scope) -> Things {
 async fn everything(scope: &Scope, t: &Things) -> Vec<(&'static str, Result<(), Error>)> {
     let page = PageRequest::default();
     let change = ThreadChange { metadata: None };
-    let outputs = ToolOutputs { tool_outputs: Vec::new(), stream: false };
+    let outputs = ToolOutputs { tool_outputs: Vec::new(), tool_approvals: Vec::new(), stream: false };
     let attached: NewMessage =
         serde_json::from_value(json!({"content": "x", "attachments": [{"file_id": t.file}]})).unwrap();
     let own = scope.threads().create(NewThread::default()).await.unwrap().value.id;

@@ -1,5 +1,6 @@
 //! Runs: what a model may bring about, and that it happens once.
 
+mod approvals;
 mod ends;
 mod flow;
 mod once;

@@ -94,6 +94,7 @@ async fn extractive(definition: &Value, context: &[Value]) -> Thought {
             id: text_of(&item["call_id"]),
             name: text_of(&item["name"]),
             arguments: text_of(&item["arguments"]),
+            server: None,
         })),
         "function_call_output" => {
             Some(Item::Output { call_id: text_of(&item["call_id"]), output: text_of(&item["output"]) })

@@ -187,30 +187,21 @@ fn answered(before: &[Value], context: &[Value]) -> Result<(), Refusal> {
 async fn work(shared: Arc<Shared>, run: Arc<Run>, definition: Value, pace: Duration) {
     run.emit_response("response.created");
     run.emit_response("response.in_progress");
-    let (said, end): (_, Box<dyn Fn(&mut Value) + Send>) = match think(&definition, &run.context).await {
+    let (status, said, error, cut) = match think(&definition, &run.context).await {
         Thought::NeverEnds => return,
         Thought::Fails(code) => {
             let error = json!({"code": code, "message": "It was told to fail."});
-            (Vec::new(), Box::new(move |response| response["error"] = error.clone()))
+            ("failed", Vec::new(), error, Value::Null)
         }
         Thought::Cut(words, reason) => {
             let said = if words.is_empty() { Vec::new() } else { vec![Said::Words(vec![words])] };
-            (said, Box::new(move |response| response["incomplete_details"] = json!({"reason": reason})))
+            ("incomplete", said, Value::Null, json!({"reason": reason}))
         }
-        Thought::Says(said) => (said, Box::new(|_| {})),
+        Thought::Says(said) => ("completed", said, Value::Null, Value::Null),
     };
     for (n, said) in said.into_iter().enumerate() {
         run.emit_item(&shared, n, said, pace).await;
     }
-    let status = {
-        let mut probe = json!({"error": null, "incomplete_details": null});
-        end(&mut probe);
-        match (probe["error"].is_null(), probe["incomplete_details"].is_null()) {
-            (false, _) => "failed",
-            (_, false) => "incomplete",
-            _ => "completed",
-        }
-    };
     let mut held = shared.held();
     // What was made is in the conversation before anybody is told that it is made.
     if run.state().ended {
@@ -223,7 +214,8 @@ async fn work(shared: Arc<Shared>, run: Arc<Run>, definition: Value, pace: Durat
         conversation.items.extend(run.input.iter().cloned().chain(output));
     }
     run.end(status, |response| {
-        end(response);
+        response["error"] = error;
+        response["incomplete_details"] = cut;
         let words = |value: &Value| value.to_string().split_whitespace().count() as u64;
         let (read, wrote) = (run.context.iter().map(words).sum::<u64>(), words(&response["output"]));
         response["usage"] = json!({"input_tokens": read, "output_tokens": wrote, "total_tokens": read + wrote,

@@ -75,7 +75,12 @@ fn look_up(request: &StepRequest, turn: &Turn<'_>) -> Reply {
 
 /// A call whose name follows from its place in the conversation: the same again if the step is tried again.
 fn call(request: &StepRequest, name: &str, arguments: String) -> Reply {
-    Reply::Call(ToolCall { id: format!("call_{}", request.items.len()), name: name.to_owned(), arguments })
+    Reply::Call(ToolCall {
+        id: format!("call_{}", request.items.len()),
+        name: name.to_owned(),
+        arguments,
+        server: None,
+    })
 }
 
 fn references(turn: &Turn<'_>) -> Vec<u64> {

@@ -152,5 +152,5 @@ fn whole(slot: Slot) -> PortResult<ToolCall> {
     }
     // A tool without parameters is often called with no text at all.
     let arguments = if slot.arguments.trim().is_empty() { "{}".to_owned() } else { slot.arguments };
-    Ok(ToolCall { id: slot.id, name: slot.name, arguments })
+    Ok(ToolCall { id: slot.id, name: slot.name, arguments, server: None })
 }

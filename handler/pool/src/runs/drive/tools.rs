@@ -5,7 +5,7 @@ use crate::{
     agents::{FILE_SEARCH, Tool},
     messages::Passage,
     ports::{Item, SearchMode, ToolCall, ToolSpec, Visibility},
-    runs::{FunctionCall, Move, RequiredAction, RequiredCalls},
+    runs::{FunctionCall, McpCall, Move, RequiredAction},
     search::Find,
     store,
 };
@@ -19,7 +19,7 @@ const MAX_ARGUMENTS: usize = 64 * 1024;
 /// What the model is told of an agent's tools.
 pub(super) fn specs(tools: &[Tool]) -> Vec<ToolSpec> {
     let spec = |tool: &Tool| match tool {
-        Tool::FileSearch {} => ToolSpec {
+        Tool::FileSearch {} => Some(ToolSpec {
             name: FILE_SEARCH.into(),
             description:
                 "Searches the user's documents. Cite a result by writing its number in brackets: [1].".into(),
@@ -29,14 +29,24 @@ pub(super) fn specs(tools: &[Tool]) -> Vec<ToolSpec> {
                 "required": ["query"],
                 "additionalProperties": false,
             }),
-        },
-        Tool::Function { function } => ToolSpec {
+        }),
+        Tool::Function { function } => Some(ToolSpec {
             name: function.name.clone(),
             description: function.description.clone(),
             parameters: function.parameters.clone(),
-        },
+        }),
+        Tool::Mcp { .. } => None,
     };
-    tools.iter().map(spec).collect()
+    tools.iter().filter_map(spec).collect()
+}
+
+/// The MCP servers whose tools an agent may use.
+pub(super) fn servers(tools: &[Tool]) -> Vec<String> {
+    let label = |tool: &Tool| match tool {
+        Tool::Mcp { server_label } => Some(server_label.clone()),
+        _ => None,
+    };
+    tools.iter().filter_map(label).collect()
 }
 
 #[derive(Deserialize)]
@@ -50,24 +60,36 @@ impl Driver<'_> {
     pub(super) async fn call(&mut self, calls: Vec<ToolCall>) -> Result<Turn, Stop> {
         let names: Vec<String> = specs(&self.run.run.tools).into_iter().map(|spec| spec.name).collect();
         let mut outputs = Vec::new();
-        let mut required = Vec::new();
+        let servers = servers(&self.run.run.tools);
+        let (mut required, mut approvals) = (Vec::new(), Vec::new());
         let mut details = Vec::new();
         for call in calls {
             self.run.calls += 1;
             let call = ToolCall { id: format!("call_{}", self.run.calls), ..call };
             self.run.items.push(Item::Call(call.clone()));
-            details.push(json!(FunctionCall::from(&call)));
-            let output = if !names.contains(&call.name) {
+            let mcp = call.server.as_ref().map(|server| McpCall {
+                id: call.id.clone(),
+                r#type: "mcp".into(),
+                server_label: server.clone(),
+                name: call.name.clone(),
+                arguments: call.arguments.clone(),
+            });
+            details.push(mcp.as_ref().map_or_else(|| json!(FunctionCall::from(&call)), |mcp| json!(mcp)));
+            let known = call.server.as_ref().map_or(names.contains(&call.name), |it| servers.contains(it));
+            let output = if !known {
                 Some(json!({"error": "there is no such tool"}))
             } else if call.arguments.len() > MAX_ARGUMENTS {
                 Some(json!({"error": "the arguments are too long"}))
-            } else if call.name == FILE_SEARCH {
+            } else if mcp.is_none() && call.name == FILE_SEARCH {
                 Some(self.file_search(&call.arguments).await?)
             } else {
                 None
             };
             match output {
-                None => required.push(FunctionCall::from(&call)),
+                None => match mcp {
+                    Some(mcp) => approvals.push(mcp),
+                    None => required.push(FunctionCall::from(&call)),
+                },
                 Some(output) => outputs.push((call.id, output.to_string())),
             }
         }
@@ -77,7 +99,7 @@ impl Driver<'_> {
             self.run.items.push(Item::Output { call_id, output });
         }
         let details = json!({"type": "tool_calls", "tool_calls": details, "outputs": told});
-        if required.is_empty() {
+        if required.is_empty() && approvals.is_empty() {
             let step = self.new_step("tool_calls", "completed", details);
             self.writes.push(store::create(&step)?);
             self.tell("thread.run.step.completed", serde_json::to_value(&step).unwrap_or_default());
@@ -86,10 +108,7 @@ impl Driver<'_> {
         }
         self.run.apply(Move::Ask)?;
         self.run.open_step = Some(self.new_step("tool_calls", "in_progress", details));
-        self.run.run.required_action = Some(RequiredAction {
-            r#type: "submit_tool_outputs".into(),
-            submit_tool_outputs: RequiredCalls { tool_calls: required },
-        });
+        self.run.run.required_action = Some(RequiredAction::new(required, approvals));
         let event = self.run.run_event("thread.run.requires_action");
         self.pending.push(event);
         self.rest().await?;

@@ -66,7 +66,12 @@ pub(crate) fn said(text: &str) -> PortResult<ModelEvent> {
 }
 
 pub(crate) fn call(name: &str, arguments: &str) -> PortResult<ModelEvent> {
-    Ok(ModelEvent::Call(ToolCall { id: "x".into(), name: name.into(), arguments: arguments.into() }))
+    Ok(ModelEvent::Call(ToolCall {
+        id: "x".into(),
+        name: name.into(),
+        arguments: arguments.into(),
+        server: None,
+    }))
 }
 
 /// A step of these events, to its end.
