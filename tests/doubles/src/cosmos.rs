@@ -33,6 +33,7 @@ use std::{
     },
     time::Duration,
 };
+use tokio::runtime::Handle;
 
 /// The audience of tokens for the account: what the driver asks for where it cannot have one of the account's own.
 pub const AUDIENCES: [&str; 2] = ["https://cosmos.azure.com", "https://127.0.0.1.documents.azure.com"];
@@ -181,7 +182,10 @@ impl Account {
 
     async fn execute(&self, mut request: CoreRequest, body: &[u8]) -> (u16, Vec<(String, String)>, Bytes) {
         request.set_body(body.to_vec());
-        match self.emulator.get().unwrap().execute_request(&request).await {
+        // A query over many documents takes its time, and a server that answers no ping meanwhile is taken for dead.
+        let (emulator, runtime) = (self.emulator.get().unwrap().clone(), Handle::current());
+        let execute = move || runtime.block_on(async move { emulator.execute_request(&request).await });
+        match tokio::task::spawn_blocking(execute).await.unwrap() {
             Ok(answer) => {
                 let raw = answer.try_into_raw_response().await.unwrap();
                 let headers = raw.headers().iter();
