@@ -3,6 +3,7 @@
 mod chat;
 mod client;
 mod dev;
+mod health;
 mod invoke;
 mod issuer;
 mod local_host;
@@ -43,6 +44,8 @@ enum Command {
     /// It makes a few things in each tenant, and removes them at the end; it touches nothing else. The exit code is 0 if
     /// every check that was run passed, 1 if there is a finding, 2 if it could not be run.
     Verify(verify::Verify),
+    /// Ask a running service whether it is well: exit code 0, or 1.
+    Health(health::Health),
     /// Lay out the application as Azure Functions wants it.
     Stage(stage::Stage),
     /// Print the API's description, OpenAPI 3.1.
@@ -67,6 +70,7 @@ pub async fn run(cli: Cli) -> Result<(), Fault> {
         Command::Chat(chat) => chat.run().await,
         Command::Invoke(invoke) => invoke.run().await,
         Command::Verify(verify) => verify.run().await,
+        Command::Health(health) => health.run().await,
         Command::Stage(stage) => stage.run(),
         Command::Openapi => {
             show::line(&format!("{:#}", crate::openapi::document()));

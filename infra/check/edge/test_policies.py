@@ -1,0 +1,308 @@
+"""The gateway's policies: well formed, true to the schemas, and doing what they are for."""
+
+import json
+import re
+import time
+
+import jwt as pyjwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from lxml import etree
+
+import gateway
+from csharp import Parser, Unknown, run
+from where import INFRA, ROOT, foreign
+
+VALUES = {
+    "tenant-claim": "extension_tenantId",
+    "openid-config-url": "https://login.example/.well-known/openid-configuration",
+    "api-audience": "api://pooled",
+    "token-issuer": "https://login.example/",
+    "rate-calls": 100,
+    "rate-burst": 20,
+    "function-key": "the-key-of-the-function-app",
+}
+API, STREAM = ((INFRA / "policies" / name).read_text() for name in ("api.xml", "stream.xml"))
+TABLE = (ROOT / "handler/src/functions.rs").read_text()
+KEYS = {kid: rsa.generate_private_key(65537, 2048) for kid in ("good", "stranger")}
+
+
+def jwk(kid):
+    return json.loads(pyjwt.algorithms.RSAAlgorithm.to_jwk(KEYS[kid].public_key())) | {"kid": kid, "alg": "RS256"}
+
+
+ISSUERS = {VALUES["openid-config-url"]: {"issuer": "https://login.example/", "keys": [jwk("good")]}}
+
+
+def token(key="good", kid="good", **changed):
+    claims = {"iss": "https://login.example/", "aud": "api://pooled", "exp": time.time() + 600, "sub": "alice", "extension_tenantId": "contoso"}
+    claims = {name: value for name, value in (claims | changed).items() if value is not None}
+    return {"Authorization": "Bearer " + pyjwt.encode(claims, KEYS[key], "RS256", {"kid": kid})}
+
+
+class World:
+    """A gateway, with a backend that remembers nothing and a clock that stands still."""
+
+    def __init__(self, api=API, operation=None, values=VALUES):
+        self.now = 1_000.0
+        documents = [gateway.parse(text, values) for text in (api, operation) if text]
+        self.gateway = gateway.Gateway(gateway.effective(*documents), ISSUERS, self.backend, lambda: self.now)
+        self.broken = None
+
+    def backend(self, _request):
+        if self.broken:
+            raise gateway.PolicyError("forward-request", self.broken)
+        return gateway.Response(200, gateway.Fields({"Server": "Kestrel", "X-Powered-By": "x", "X-Request-ID": "the service's"}), "{}")
+
+    def send(self, operation="agents-list", headers=(), query=(), address="203.0.113.7"):
+        request = gateway.Request(operation, gateway.Fields(headers), gateway.Fields(query), IpAddress=address)
+        return self.gateway.answer(request), self.gateway.forwarded
+
+
+def header(thing, name):
+    return thing.Headers.GetValueOrDefault(name)
+
+
+REFUSED = {
+    "no token": ({}, "Bearer"),
+    "another scheme": ({"Authorization": "Basic YTpi"}, None),
+    "not a token": ({"Authorization": "Bearer x.y.z"}, None),
+    "no signature": ({"Authorization": "Bearer " + pyjwt.encode({"aud": "api://pooled"}, "", "none")}, None),
+    "a stranger's key, our key's name": (token(key="stranger"), None),
+    "a stranger's key": (token("stranger", "stranger"), None),
+    "another audience": (token(aud="api://other"), None),
+    "no audience": (token(aud=None), None),
+    "another issuer": (token(iss="https://login.example.evil/"), None),
+    "expired": (token(exp=time.time() - 120), None),
+    "without end": (token(exp=None), None),
+    "no tenant": (token(extension_tenantId=None), None),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_bad_token_is_401_and_goes_no_further(case):
+    headers, challenge = REFUSED[case]
+    response, forwarded = World().send(headers=headers | {"x-tenant-id": "contoso"})
+    assert response.StatusCode == 401 and forwarded is None
+    assert header(response, "WWW-Authenticate") == (challenge or 'Bearer error="invalid_token"')
+    assert header(response, "Content-Type") == "application/problem+json"
+    assert header(response, "Retry-After") is None
+    problem = json.loads(response.body)
+    assert problem["type"] == "urn:pooled-agents:problem:unauthenticated" and problem["status"] == 401
+    assert "must not see" not in response.body
+
+
+def test_a_good_token_goes_on_with_the_tenant_of_its_claim():
+    response, forwarded = World().send(headers=token())
+    assert response.StatusCode == 200
+    assert header(forwarded, "x-tenant-id") == "contoso"
+    assert header(forwarded, "x-functions-key") == VALUES["function-key"]
+    assert header(forwarded, "authorization").startswith("Bearer ")
+    assert header(response, "server") is None and header(response, "x-powered-by") is None
+
+
+def test_what_only_the_gateway_says_cannot_be_said_by_a_caller():
+    spoofed = {"X-Tenant-ID": "fabrikam", "x-functions-key": "guess", "X-MS-CLIENT-PRINCIPAL": "e30=", "x-ms-client-principal-id": "root",
+               "x-ms-client-principal-name": "root", "x-ms-client-principal-idp": "aad"}  # fmt: skip
+    for operation in ("agents-list", "health"):
+        headers = spoofed | (token() if operation != "health" else {})
+        response, forwarded = World().send(operation, headers, {"code": "guess", "limit": "5"})
+        assert response.StatusCode == 200
+        assert header(forwarded, "x-tenant-id") == (None if operation == "health" else "contoso")
+        assert header(forwarded, "x-functions-key") == VALUES["function-key"]
+        assert not [name for name in forwarded.Headers.values if name.startswith("x-ms-client")]
+        assert forwarded.query.values == {"limit": ["5"]}
+
+
+def test_a_claim_that_would_break_a_header_is_no_way_in():
+    response, forwarded = World().send(headers=token(extension_tenantId="contoso\r\nx-functions-key: a"))
+    assert response.StatusCode == 500 and forwarded is None
+    _, forwarded = World().send(headers=token(extension_tenantId=["contoso", "fabrikam"]))
+    assert header(forwarded, "x-tenant-id") == "contoso,fabrikam", "a name that no directory has"
+
+
+def test_public_operations_are_those_of_the_table():
+    public = re.findall(r'^\s+public!\("(\w+)"', TABLE, re.M)
+    others = re.findall(r'^\s+http!\("(\w+)"', TABLE, re.M)
+    assert len(public) == 3 and len(others) > 30
+    for spelling in (lambda name: name, lambda name: name.replace("_", "-")):
+        for name in public:
+            assert World().send(spelling(name))[0].StatusCode == 200, name
+        for name in others:
+            assert World().send(spelling(name))[0].StatusCode == 401, name
+
+
+def test_a_tenants_rate_is_its_own():
+    world = World()
+    assert [world.send(headers=token())[0].StatusCode for _ in range(21)] == [200] * 20 + [429]
+    response, forwarded = world.send(headers=token())
+    assert forwarded is None and header(response, "Retry-After") == "1"
+    assert json.loads(response.body)["type"] == "urn:pooled-agents:problem:too-many-requests"
+    assert world.send(headers=token(extension_tenantId="fabrikam"))[0].StatusCode == 200
+
+    statuses = []
+    for _ in range(120):
+        world.now += 0.3
+        statuses.append(world.send(headers=token(extension_tenantId="northwind"))[0].StatusCode)
+    assert statuses.count(200) == 100, "a hundred a minute, and never twenty at once"
+    world.now += 60
+    assert world.send(headers=token())[0].StatusCode == 200
+
+    public = [world.send("health")[0].StatusCode for _ in range(101)]
+    assert public == [200] * 100 + [429]
+    assert world.send("health", address="203.0.113.8")[0].StatusCode == 200
+
+
+LIMITS = {"agents-create": 1_048_576 + 65_536, "files-create": 104_857_600 + 1_048_576}
+
+
+@pytest.mark.parametrize("operation", LIMITS)
+def test_what_says_that_it_is_too_large_is_413(operation):
+    limit = LIMITS[operation]
+    assert World().send(operation, token() | {"Content-Length": str(limit)})[0].StatusCode == 200
+    response, forwarded = World().send(operation, token() | {"Content-Length": str(limit + 1)})
+    assert response.StatusCode == 413 and forwarded is None
+    assert json.loads(response.body)["type"] == "urn:pooled-agents:problem:too-large"
+    assert World().send(operation, {"Content-Length": str(limit + 1)})[0].StatusCode == 401, "a stranger learns no limit"
+
+
+def test_the_limits_are_the_services():
+    json_limit = re.search(r"MAX_JSON: usize = ([\d *+]+);", (ROOT / "handler/src/call.rs").read_text())[1]
+    file_limit = re.search(r'"MAX_FILE_BYTES", "(\d+)"', (ROOT / "handler/src/config.rs").read_text())[1]
+    assert LIMITS["agents-create"] == eval(json_limit, {}) and LIMITS["files-create"] >= int(file_limit) + 65_536
+
+
+def test_a_request_id_is_kept_if_it_is_decent_and_told_everywhere():
+    for given, kept in (("client-id-12345", True), ("short", False), ('x"}{x"}{', False), ("a" * 65, False)):
+        response, forwarded = World().send(headers=token() | {"X-Request-ID": given})
+        assert (header(forwarded, "x-request-id") == given) is kept
+        assert header(response, "x-request-id") == header(forwarded, "x-request-id")
+        refused, _ = World().send(headers={"X-Request-ID": given})
+        assert (header(refused, "x-request-id") == given) is kept
+        assert json.loads(refused.body)["instance"] == header(refused, "x-request-id")
+
+
+@pytest.mark.parametrize("reason, status", [("BackendConnectionFailure", 503), ("Timeout", 503), ("SomethingElse", 500)])
+def test_a_fault_of_the_backend_is_a_problem_too(reason, status):
+    world = World()
+    world.broken = reason
+    response, _ = world.send(headers=token())
+    assert response.StatusCode == status and "must not see" not in response.body
+    assert header(response, "Retry-After") == ("2" if status == 503 else None)
+
+
+def test_problems_are_the_services_own():
+    types = dict((name, (int(status), title)) for status, name, title in re.findall(r'\((\d+), "([\w-]+)", "([^"]+)"\)', (ROOT / "handler/src/problem.rs").read_text()))
+    for part in gateway.parse(API, VALUES).iter("when", "otherwise"):
+        said = {variable.get("name"): variable.get("value") for variable in part if variable.tag == "set-variable"}
+        if "problem" in said:
+            assert types[said["problem"]] == (int(said["status"][2:-1]), said["title"])
+    assert types["too-large"] == (413, "The body is too large") and "The body is too large" in API
+
+
+def test_streams_are_not_buffered_and_keep_every_rule():
+    world = World(operation=STREAM)
+    response, forwarded = world.send("runs-create", token() | {"x-tenant-id": "fabrikam"})
+    assert response.StatusCode == 200 and header(forwarded, "x-tenant-id") == "contoso" and not world.gateway.buffered
+    assert world.send("runs-create")[0].StatusCode == 401
+    plain = World()
+    plain.send(headers=token())
+    assert plain.gateway.buffered
+    streaming = re.findall(r'^\s+http!\("(\w+)".*, (?:OneOrEvents\(.*|Events|Bytes), "', TABLE, re.M)
+    listed = re.search(r"names them: ([\w ,-]+)\.", STREAM)[1].split(", ")
+    assert listed == sorted(name.replace("_", "-") for name in streaming) and len(listed) == 5
+
+
+# The schemas.
+
+
+def schema():
+    return etree.XMLSchema(etree.parse(foreign("schemas/apim-policy/policies.xsd")))
+
+
+def faults(text, values=VALUES):
+    """What the schemas say of a document: `choose` and `return-response` let anything in, so what is in them is looked at by itself."""
+    document, rules, found = gateway.parse(text, values), schema(), []
+    inner = [part for parent in document.iter("when", "otherwise", "return-response") for part in parent]
+    for element in [document, *inner]:
+        alone = etree.ElementTree(etree.fromstring(etree.tostring(element)))
+        if not rules.validate(alone):
+            found.extend(f"{fault.line}: {fault.message}" for fault in rules.error_log)
+    for element in document.iter():
+        for text in [*element.attrib.values(), (element.text or "").strip()]:
+            if text.startswith("@"):
+                try:
+                    Parser(text[2:-1]).whole()
+                except Unknown as fault:
+                    found.append(f"<{element.tag}>: {fault}")
+    return found
+
+
+@pytest.mark.parametrize("text", [API, STREAM])
+def test_the_policies_are_true_to_the_schemas(text):
+    assert faults(text) == []
+
+
+@pytest.mark.parametrize("text", [API, STREAM])
+def test_both_forms_of_import_read_the_same(text):
+    """`xml` decodes entities and `rawxml` does not, so there are none."""
+    assert "&" not in text
+
+
+SEEDED = {
+    "an attribute that is not": ('clock-skew="60"', 'clock-skews="60"'),
+    "a number that is none": ("{{rate-calls}}", "many"),
+    "an element that is not, in a branch": ("<rate-limit-by-key calls", "<rate-limit-by-keys calls"),
+    "an action that is not": ('name="Server" exists-action="delete"', 'name="Server" exists-action="remove"'),
+    "a status that is none": ('code="413"', 'code="big"'),
+    "half an expression": ('== "openapi")', '== "openapi"'),
+    "an escape that C# does not have": ("\\\\z", "\\z"),
+}
+
+
+@pytest.mark.parametrize("seed", SEEDED)
+def test_the_schemas_see(seed):
+    before, after = SEEDED[seed]
+    assert before in API
+    assert faults(API.replace(before, after)) != []
+
+
+# Each rule of the policy, and a request that shows that it is gone.
+
+GONE = {
+    'name="x-tenant-id" exists-action="delete"': lambda world: header(world.send("health", {"x-tenant-id": "fabrikam"})[1], "x-tenant-id") is None,
+    'name="code" exists-action="delete"': lambda world: not world.send("health", query={"code": "x"})[1].query.values,
+    "<audience>{{api-audience}}</audience>": lambda world: world.send(headers=token(aud="x"))[0].StatusCode == 401,
+    '<claim name="{{tenant-claim}}" match="any" />': lambda world: world.send(headers=token(extension_tenantId=None))[0].StatusCode == 401,
+    'require-expiration-time="true"': lambda world: world.send(headers=token(exp=None))[0].StatusCode == 401,
+    '<rate-limit-by-key calls="{{rate-burst}}"': lambda world: [world.send(headers=token())[0].StatusCode for _ in range(21)][-1] == 429,
+    "<value>{{function-key}}</value>": lambda world: header(world.send(headers=token())[1], "x-functions-key") == VALUES["function-key"],
+}
+INSTEAD = {
+    'name="x-tenant-id" exists-action="delete"': 'name="x-other" exists-action="delete"',
+    'name="code" exists-action="delete"': 'name="other" exists-action="delete"',
+    'require-expiration-time="true"': 'require-expiration-time="false"',
+    '<rate-limit-by-key calls="{{rate-burst}}"': '<rate-limit-by-key calls="1000"',
+    "<value>{{function-key}}</value>": "<value>other</value>",
+}
+
+
+@pytest.mark.parametrize("rule", GONE)
+def test_each_rule_is_needed(rule):
+    assert rule in API
+    assert GONE[rule](World())
+    assert not GONE[rule](World(API.replace(rule, INSTEAD.get(rule, ""))))
+
+
+def test_the_evaluator_passes_over_nothing():
+    names = {"context": gateway.Plain(Request=gateway.Request("health"))}
+    for text in ("@(context.Request.Url)", "@(context.Nothing)", "@(1 + )", '@("a" == 1)', "@(unknown)", "@{ return 1; }"):
+        with pytest.raises(Unknown):
+            run(text, names)
+    for before, after in [('<set-variable name="operation"', '<trace source="x" /><set-variable name="operation"'), ('timeout="230"', 'timeout="230" http-version="2"')]:
+        with pytest.raises(Unknown):
+            World(API.replace(before, after)).send(headers=token())
+    with pytest.raises(Unknown):
+        World(values={name: value for name, value in VALUES.items() if name != "rate-burst"})
+    with pytest.raises(Unknown):
+        World(API.replace('@("burst:" +', '@("minute:" +')).send(headers=token())

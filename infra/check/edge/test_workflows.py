@@ -1,0 +1,122 @@
+"""The workflows: they hold no secret, trust no tag, may do no more than they must, and fail when they should."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from where import ROOT
+
+FOLDER = ROOT / ".github/workflows"
+FILES = {path.name: path.read_text() for path in sorted(FOLDER.glob("*.yml"))}
+CI = FILES["ci.yml"]
+
+
+def tool(name, *arguments):
+    found = shutil.which(name)
+    assert found, f"{name} is needed: run `make edge`"
+    return subprocess.run([found, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+
+
+def faults(text):
+    """What the rules of this house say of a workflow."""
+    flow, found = yaml.safe_load(text), []
+    if flow.get("permissions") != {}:
+        found.append("the workflow may do more than nothing")
+    if "secrets" in text.replace("There are no secrets", "").replace("there are no secrets", ""):
+        found.append("a secret")
+    for line in text.splitlines():
+        if "uses:" in line and not re.search(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line):
+            found.append(f"not pinned: {line.strip()}")
+    for name, job in flow["jobs"].items():
+        allowed = {"contents": "read"} | ({"id-token": "write"} if name == "deploy" else {})
+        if job.get("permissions") != allowed:
+            found.append(f"{name} may do other than {allowed}")
+        if "timeout-minutes" not in job:
+            found.append(f"{name} may run for ever")
+        for step in job["steps"]:
+            if step.get("uses", "").startswith("actions/checkout@") and step["with"].get("persist-credentials") is not False:
+                found.append(f"{name} keeps credentials")
+            if step.get("continue-on-error") or re.search(r"\|\| *(true|:)", step.get("run", "")):
+                found.append(f"{name} passes over a failure")
+            if "${{" in step.get("run", ""):
+                found.append(f"{name} puts an expression into a script")
+    return found
+
+
+def lint(text, folder):
+    """What actionlint and zizmor say of a workflow."""
+    path = Path(folder) / ".github/workflows/flow.yml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return {
+        "actionlint": tool("actionlint", "-shellcheck=", "-pyflakes=", path),
+        "zizmor": tool("zizmor", "--offline", "--persona", "pedantic", path),
+    }
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_workflow_keeps_the_rules(name, tmp_path):
+    assert faults(FILES[name]) == []
+    for linter, said in lint(FILES[name], tmp_path).items():
+        assert said.returncode == 0, f"{linter}: {said.stdout}{said.stderr}"
+
+
+SEEDED = {
+    "a tag": (re.sub(r"checkout@[0-9a-f]{40} # v5.0.0", "checkout@v5", CI), "zizmor"),
+    "all permissions": (CI.replace("permissions: {}\n", "", 1).replace("    permissions:\n      contents: read\n", ""), "zizmor"),
+    "a job that may write": (CI.replace("contents: read", "contents: write", 1), None),
+    "a secret": (CI.replace("make check", "make check # ${{ secrets.KEY }}"), None),
+    "kept credentials": (CI.replace("          persist-credentials: false\n", "          fetch-depth: 1\n", 1), "zizmor"),
+    "an expression in a script": (CI.replace("make check", "echo ${{ github.head_ref }}"), "zizmor"),
+    "a failure passed over": (CI.replace("make check", "make check || true"), None),
+    "an expression that is none": (CI.replace("${{ github.ref }}", "${{ github.reff }}"), "actionlint"),
+    "a job that needs nobody": (CI.replace("    name: Package\n", "    name: Package\n    needs: nobody\n"), "actionlint"),
+}
+
+
+@pytest.mark.parametrize("seed", SEEDED)
+def test_a_seeded_fault_is_seen(seed, tmp_path):
+    text, linter = SEEDED[seed]
+    assert text != CI
+    if linter:
+        assert lint(text, tmp_path)[linter].returncode != 0
+    if linter != "actionlint":
+        assert faults(text) != []
+
+
+def test_make_targets_that_are_named_exist():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    named = {name for text in FILES.values() for name in re.findall(r"\bmake ([a-z]+)", text)}
+    assert named <= targets and {"check", "test", "edge", "deny", "stage"} <= named
+
+
+@pytest.mark.parametrize("code", [0, 1, 2])
+def test_a_deployment_that_does_not_hold_fails_the_pipeline(code, tmp_path):
+    """The step's own script, run as a runner runs it, against a `verify` that ends with each of its codes."""
+    steps = yaml.safe_load(FILES["deploy.yml"])["jobs"]["deploy"]["steps"]
+    step = next(step for step in steps if step.get("name") == "Verify isolation through the gateway")
+    for path, script in {
+        ".github/scripts/token": 'echo "token-of-$1"',
+        "target/release/handler": f'echo "$@" >asked; cat "${{4#@}}" "${{6#@}}" >tokens; exit {code}',
+    }.items():
+        stub = tmp_path / path
+        stub.parent.mkdir(parents=True)
+        stub.write_text(f"#!/bin/sh\n{script}\n")
+        stub.chmod(0o755)
+    environment = {"PATH": "/usr/bin:/bin", "RUNNER_TEMP": str(tmp_path), "GATEWAY_URL": "https://gateway.example", "CLIENT_A": "a", "CLIENT_B": "b"}
+    ended = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", step["run"]], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert ended.returncode == code, ended.stderr
+    assert (tmp_path / "tokens").read_text() == "token-of-atoken-of-b"
+    assert "token-of" not in (tmp_path / "asked").read_text(), "no token on a command line"
+    assert "::add-mask::token-of-a" in ended.stdout
+    assert steps.index(step) > next(at for at, each in enumerate(steps) if each.get("run", "").startswith("azd deploy"))
+
+
+def test_scripts_can_be_read_by_the_shell():
+    for script in (ROOT / ".github/scripts").iterdir():
+        assert subprocess.run(["bash", "-n", script]).returncode == 0
+        assert "set -euo pipefail" in script.read_text() and script.stat().st_mode & 0o111
