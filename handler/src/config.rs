@@ -43,6 +43,8 @@ pub const SETTINGS: &[Setting] = &[
     setting("EMBEDDING_DIMENSIONS", "1536", "The length of its vectors."),
     setting("MAX_FILE_BYTES", "104857600", "The largest file that may be uploaded."),
     setting("CORS_ORIGINS", "", "Origins whose pages may read answers: exact, with commas between. Preflight requests are the platform's to answer."),
+    setting("APPLICATIONINSIGHTS_CONNECTION_STRING", "", "Where telemetry is sent: Application Insights. Empty: nowhere."),
+    setting("OTEL_EXPORTER_OTLP_ENDPOINT", "", "Where telemetry is sent too: an OTLP endpoint (HTTP, protobuf), as a URL. Empty: nowhere."),
     setting("LOG_LEVEL", "info", "What is logged: `error`, `warn`, `info`, `debug`, or a filter such as `info,pool=debug`."),
 ];
 
@@ -72,6 +74,10 @@ pub struct Config {
     pub model: Option<ModelConfig>,
     /// Origins that browsers may call from.
     pub cors: Vec<String>,
+    /// Application Insights' connection string.
+    pub insights: Option<String>,
+    /// An OTLP endpoint.
+    pub otlp: Option<String>,
     /// What is logged.
     pub log: String,
     /// The host closes our standard input when it dies, and wants us to die with it.
@@ -185,6 +191,8 @@ impl Config {
             tenant_claim: text("JWT_TENANT_CLAIM"),
             model,
             cors,
+            insights: optional("APPLICATIONINSIGHTS_CONNECTION_STRING"),
+            otlp: optional("OTEL_EXPORTER_OTLP_ENDPOINT"),
             log: text("LOG_LEVEL"),
             dies_with_stdin: stdin.is_some(),
             settings,

@@ -3,7 +3,10 @@
 mod banner;
 
 use super::{Fault, issuer::DevIssuer, local_host::Queues, show, stage, storage};
-use crate::config::{Config, DEV_AUDIENCE, DEV_ISSUER};
+use crate::{
+    config::{Config, DEV_AUDIENCE, DEV_ISSUER},
+    telemetry::inbox,
+};
 use clap::Args;
 use devhost::{FolderBlobs, Host, Options};
 use local::{Local, OsEntropy};
@@ -41,6 +44,9 @@ pub(super) struct Dev {
     /// How many crashes of the handler the host survives; the real one survives two in thirty minutes.
     #[arg(long, hide = true, default_value_t = 3)]
     crashes: usize,
+    /// Print telemetry, one JSON line an item: the row that it would be in Application Insights.
+    #[arg(long)]
+    telemetry: bool,
     /// Print the handler's log lines as they are.
     #[arg(long)]
     verbose: bool,
@@ -75,7 +81,11 @@ impl Dev {
         let limit = limit.unwrap_or(pool::Settings::default().max_file);
         let door = tokio::spawn(storage::serve(doorway, local.clone(), uploads.clone(), limit));
 
-        let host = Host::start(self.options(&state, &jwks, &uploads, &local)?).await?;
+        let mut options = self.options(&state, &jwks, &uploads, &local)?;
+        if self.telemetry {
+            options.env.extend(telemetry().await?);
+        }
+        let host = Host::start(options).await?;
         banner::show(&host, &state, &issuer)?;
         tokio::select! {
             reason = host.stopped() => {
@@ -136,6 +146,20 @@ fn environment(state: &Path, jwks: &Path, uploads: &str) -> Vec<(String, String)
     ];
     settings.extend(ours.map(|(name, value)| (name.to_owned(), value)));
     settings.into_iter().collect()
+}
+
+/// Takes the handler's telemetry, soon after it was made; what the handler must be told for that.
+async fn telemetry() -> Result<Vec<(String, String)>, Fault> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let connection = inbox::connection_string(listener.local_addr()?);
+    tokio::spawn(inbox::serve(listener, Arc::new(|row| show::line(&row.to_string()))));
+    let settings = [
+        ("APPLICATIONINSIGHTS_CONNECTION_STRING", connection.as_str()),
+        ("OTEL_BSP_SCHEDULE_DELAY", "500"),
+        ("OTEL_BLRP_SCHEDULE_DELAY", "500"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "2000"),
+    ];
+    Ok(settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
 }
 
 async fn asked_to_stop() -> Result<(), Fault> {

@@ -6,7 +6,10 @@ use crate::model::Secret;
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, TryStreamExt as _};
 use jiff::{Timestamp, fmt::rfc2822};
-use pool::ports::{Clock, PortError, PortResult};
+use pool::{
+    ports::{Clock, PortError, PortResult},
+    telemetry,
+};
 use reqwest::{
     Client, Response, StatusCode,
     header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER},
@@ -16,7 +19,7 @@ use serde::Serialize;
 use std::{
     fmt,
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use url::Url;
 
@@ -79,7 +82,10 @@ impl Endpoint {
         }
         let mut headers = HeaderMap::new();
         headers.extend(self.authorization.clone().map(|value| (AUTHORIZATION, value)));
-        let sent = self.client()?.post(url).headers(headers).timeout(WHOLE).json(body).send().await;
+        let (client, began) = (self.client()?, Instant::now());
+        let sent = client.post(url).headers(headers).timeout(WHOLE).json(body).send().await;
+        let status = sent.as_ref().map_or(0, |response| response.status().as_u16());
+        telemetry::called(self.base.host_str().unwrap_or_default(), "POST", status, began.elapsed());
         let response = sent.map_err(Fault::transport)?;
         if response.status().is_success() { Ok(response) } else { Err(self.failure(response).await) }
     }
