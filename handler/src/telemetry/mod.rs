@@ -195,8 +195,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Telemetry {
     }
 
     fn on_close(&self, id: span::Id, context: Context<'_, S>) {
-        let request =
-            context.span(&id).and_then(|span| span.extensions_mut().remove::<Request>());
+        let request = context.span(&id).and_then(|span| span.extensions_mut().remove::<Request>());
         if let Some(request) = request {
             self.closed(request);
         }

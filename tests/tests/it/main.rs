@@ -14,6 +14,7 @@ mod paging;
 mod runs;
 mod security;
 mod table;
+mod telemetry;
 mod texts;
 mod triggers;
 mod versions;
