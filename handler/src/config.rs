@@ -1,7 +1,10 @@
 //! Settings: a pure function of strings, that tells all faults at once.
 
 use pool::{FieldType, Settings};
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 /// The issuer of tokens on a developer's machine. Refused in Azure.
 pub const DEV_ISSUER: &str = "https://dev.pooled-agents.invalid/";
@@ -207,6 +210,23 @@ impl Config {
     #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
     pub fn from_environment() -> Result<Self, Vec<String>> {
         Self::read(|name| std::env::var(name).ok())
+    }
+
+    /// As [`from_environment`](Self::from_environment), for tools that serve nobody: what only a server needs may be
+    /// missing. `state` is the local backend's folder, if another is meant.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
+    pub fn for_tools(state: Option<&Path>) -> Result<Self, Vec<String>> {
+        Self::read(|name| match (name, state) {
+            ("POOL_STATE", Some(state)) => Some(state.display().to_string()),
+            ("FUNCTIONS_CUSTOMHANDLER_PORT", _) => Some("1".to_owned()),
+            ("JWT_ISSUER" | "JWT_AUDIENCE" | "JWT_JWKS_FILE", _) => {
+                Some(std::env::var(name).unwrap_or_else(|_| "https://nobody.invalid/".to_owned()))
+            }
+            _ => std::env::var(name).ok(),
+        })
     }
 
     /// The settings that are set in the process's environment, to be handed to a child.

@@ -1,6 +1,7 @@
 //! The custom handler: every function of the service, behind the Azure Functions host.
 
 pub mod app;
+pub mod backend;
 pub mod call;
 pub mod cli;
 pub mod config;
