@@ -123,7 +123,11 @@ pub(super) fn check(sources: &Sources) -> Vec<Check> {
             (false, true) => "Key Vault has it: whether it is good is not seen from here".into(),
             (true, false) if value.is_empty() => "not set".into(),
             (true, false) => "set".into(),
-            (false, false) => told.join("; "),
+            (false, false) => {
+                let rule =
+                    |fault: &String| fault[setting.name.len()..].trim_start_matches([' ', ':']).to_owned();
+                told.iter().map(rule).collect::<Vec<_>>().join("; ")
+            }
         };
         let mend = (state == State::Bad)
             .then(|| format!("{} {}", setting.meaning, source(sources.azure, setting.name)));
