@@ -43,7 +43,7 @@ fn custom_handler() -> ExitCode {
 
 /// Starts the log and telemetry; what sends the last of it, if there is any.
 fn telemetry(config: &Config) -> Result<Option<serve::Flush>, cli::Fault> {
-    let telemetry = Telemetry::new(config, Arc::new(SystemClock), Arc::new(OsEntropy))?;
+    let telemetry = Telemetry::new(config, Arc::new(SystemClock), &OsEntropy)?;
     let flush = telemetry.as_ref().map(|telemetry| Box::new(telemetry.flusher()) as serve::Flush);
     log::start(&config.log, telemetry)?;
     Ok(flush)

@@ -6,6 +6,7 @@
 
 pub mod inbox;
 
+mod ids;
 mod request;
 mod sampler;
 mod sender;
@@ -15,6 +16,7 @@ mod visit;
 pub(crate) use request::{answered, begin, belongs_to, is_for};
 
 use crate::config::Config;
+use ids::Ids;
 use opentelemetry::{
     KeyValue, StringValue,
     trace::{Event as SpanEvent, SpanId, SpanKind, TraceId},
@@ -47,7 +49,7 @@ pub struct Telemetry {
     sinks: Arc<[Sink]>,
     sampler: Sampler,
     clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
+    ids: Ids,
 }
 
 impl Telemetry {
@@ -59,7 +61,7 @@ impl Telemetry {
     pub fn new(
         config: &Config,
         clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
+        entropy: &dyn Entropy,
     ) -> Result<Option<Self>, crate::cli::Fault> {
         let mut sinks = Vec::new();
         if let Some(connection) = &config.insights {
@@ -69,7 +71,7 @@ impl Telemetry {
             sinks.push(Sink::otlp(endpoint)?);
         }
         let sampler = Sampler::default();
-        Ok((!sinks.is_empty()).then(|| Self { sinks: sinks.into(), sampler, clock, entropy }))
+        Ok((!sinks.is_empty()).then(|| Self { sinks: sinks.into(), sampler, clock, ids: Ids::new(entropy) }))
     }
 
     /// What the layer wants to see: our own crates' lines, and what is counted.
@@ -91,19 +93,13 @@ impl Telemetry {
         self.clock.now().into()
     }
 
-    fn random<const N: usize>(&self) -> [u8; N] {
-        let mut bytes = [0; N];
-        self.entropy.fill(&mut bytes);
-        bytes
-    }
-
     fn call(&self, fields: &Fields, request: &Request) {
         let Some(weight) = request.weight else { return };
         let ended = self.now();
         let (status, host) = (fields.number("status"), fields.text("host"));
         let span = Span {
             trace: request.trace,
-            id: SpanId::from_bytes(self.random()),
+            id: SpanId::from(self.ids.next()),
             parent: request.span,
             kind: SpanKind::Client,
             name: fields.text("method").to_owned().into(),

@@ -42,15 +42,20 @@ pub(crate) fn begin(span: &tracing::Span, id: &str, headers: &HeaderMap) {
         let (trace, parent) = header("traceparent")
             .and_then(traceparent)
             .or_else(|| Some((invocation(header("x-azure-functions-invocationid")?)?, SpanId::INVALID)))
-            .unwrap_or_else(|| (TraceId::from_bytes(telemetry.random()), SpanId::INVALID));
-        let random: [u8; 8] = telemetry.random();
+            .unwrap_or_else(|| {
+                (
+                    TraceId::from(u128::from(telemetry.ids.next()) << 64 | u128::from(telemetry.ids.next())),
+                    SpanId::INVALID,
+                )
+            });
+        let random = telemetry.ids.next();
         let request = Request {
             id: id.to_owned(),
             trace,
-            span: SpanId::from_bytes(random),
+            span: SpanId::from(random),
             parent,
             began: telemetry.now(),
-            weight: telemetry.sampler.weight(u64::from_le_bytes(random)),
+            weight: telemetry.sampler.weight(random),
             function: NONE,
             tenant: None,
             user: None,

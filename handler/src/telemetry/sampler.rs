@@ -8,15 +8,17 @@ use std::{
     time::Instant,
 };
 
-/// Of so many requests in a second, every one becomes an item; of the next so many half, and so on. Metrics count all.
-const A_SECOND: u32 = 25;
+/// About so many requests a second become items. Metrics count all.
+const A_SECOND: u32 = 20;
 
-/// Decides by how many there were this second. The count need not be exact; a weight must be what it was chosen by.
+/// Decides by how many there were this second and the one before. The counts need not be exact; a weight must be what it
+/// was chosen by.
 #[derive(Default)]
 pub(super) struct Sampler {
     began: OnceLock<Instant>,
     second: AtomicU64,
     seen: AtomicU32,
+    before: AtomicU32,
 }
 
 impl Sampler {
@@ -26,10 +28,14 @@ impl Sampler {
     }
 
     fn at(&self, second: u64, dice: u64) -> Option<u32> {
-        if self.second.swap(second, Ordering::Relaxed) != second {
-            self.seen.store(0, Ordering::Relaxed);
+        let last = self.second.load(Ordering::Relaxed);
+        if last != second {
+            self.second.store(second, Ordering::Relaxed);
+            let seen = self.seen.swap(0, Ordering::Relaxed);
+            self.before.store(if last + 1 == second { seen } else { 0 }, Ordering::Relaxed);
         }
-        let one_in = (self.seen.fetch_add(1, Ordering::Relaxed) / A_SECOND).next_power_of_two();
+        let seen = self.seen.fetch_add(1, Ordering::Relaxed).max(self.before.load(Ordering::Relaxed));
+        let one_in = (seen.saturating_sub(1) / A_SECOND).next_power_of_two();
         dice.is_multiple_of(u64::from(one_in)).then_some(one_in)
     }
 }
@@ -59,7 +65,7 @@ mod tests {
             items += weights.len();
             stood_for += weights.iter().sum::<u32>();
         }
-        assert!((950_000..1_050_000).contains(&stood_for), "{stood_for}");
-        assert!(items < 100 * 10 * A_SECOND as usize, "{items}");
+        assert!((900_000..1_100_000).contains(&stood_for), "{stood_for}");
+        assert!(items < 100 * 2 * A_SECOND as usize, "{items}");
     }
 }
