@@ -1,7 +1,7 @@
 # The commands of the README. `make` alone lists them.
 CARGO ?= cargo
 
-.PHONY: help dev test servers check stage bench functions deny edge sbom infra prove nightly sabotage mutants fuzz
+.PHONY: help dev test servers check stage package bench functions deny edge sbom infra prove nightly sabotage mutants fuzz
 
 help: ## List the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,10 @@ check: ## Formatting and lints
 stage: ## Lay out the application for Azure Functions in target/app
 	$(CARGO) build --release --locked -p handler
 	target/release/handler stage target/app
+
+package: stage ## Pack it, the same bytes every time, into target/app.zip, and have doctor look at it
+	target/release/handler stage target/app --zip target/app.zip
+	target/release/handler doctor --package target/app.zip
 
 bench: ## Measure, as ratios against a floor in the same run
 	$(CARGO) build --release --locked -p handler

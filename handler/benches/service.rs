@@ -25,7 +25,7 @@ fn say(what: &str, figure: &str) {
 
 async fn run() -> Result<(), Fault> {
     let floor = server::Server::floor().await?;
-    let service = server::Server::service().await?;
+    let service = server::Server::service(&[]).await?;
     let mut starts = Vec::new();
     for _ in 0..20 {
         starts.push(service.start_another().await?.0);
@@ -56,12 +56,47 @@ async fn run() -> Result<(), Fault> {
         &format!("{fresh}   {:.2} x the floor's CPU", fresh.cpu_us / bare.cpu_us),
     );
 
+    telemetry(&service, &path).await?;
+
     let writes =
         load::posts(&service, "/api/cosmos/items", &json!({"text": "x".repeat(900)}), 20_000).await?;
     say("POST cosmos/items, durable, 64 at a time", &writes.to_string());
 
     runs(&service, agent["id"].as_str().unwrap_or_default()).await?;
     ingestion(&service).await
+}
+
+/// The same GETs with telemetry on, in turns with telemetry off: what else this machine does hits both alike.
+async fn telemetry(off: &server::Server, path: &str) -> Result<(), Fault> {
+    let on = server::Server::service(&["--telemetry"]).await?;
+    let agent =
+        on.client()?.post("/api/agents", &json!({"name": "Bench", "instructions": "x".repeat(400)})).await?;
+    let path_on = format!("/api/agents/{}", agent["id"].as_str().unwrap_or_default());
+    let (token_off, token_on) = (off.token("alice")?, on.token("alice")?);
+    let mut ratios = Vec::new();
+    for _ in 0..7 {
+        let without = load::gets(off, path, std::slice::from_ref(&token_off), 20_000).await?;
+        let with = load::gets(&on, &path_on, std::slice::from_ref(&token_on), 20_000).await?;
+        ratios.push((with.cpu_us / without.cpu_us, without.rate / with.rate));
+    }
+    ratios.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (cpu, _) = ratios[3];
+    ratios.sort_by(|a, b| a.1.total_cmp(&b.1));
+    say(
+        "the same, telemetry on, beside off",
+        &format!("{cpu:.3} x CPU, {:.3} x time a request (medians of 7)", ratios[3].1),
+    );
+    let mut starts = Vec::new();
+    let sent = [(
+        "APPLICATIONINSIGHTS_CONNECTION_STRING",
+        "InstrumentationKey=x;IngestionEndpoint=https://127.0.0.1:9/",
+    )];
+    for _ in 0..20 {
+        starts.push(off.start_with(&sent).await?.0);
+    }
+    starts.sort();
+    say("exec to the first 200, telemetry on", &format!("p50 {:.1?}, p95 {:.1?}", starts[10], starts[18]));
+    Ok(())
 }
 
 async fn runs(service: &server::Server, agent: &str) -> Result<(), Fault> {

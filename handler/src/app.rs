@@ -65,7 +65,7 @@ impl App {
     async fn dispatch(self: Arc<Self>, request: Request, seen: &mut Seen) -> Result<Response, Error> {
         let path = request.uri().path();
         if let Some(matched) = route::find(request.method(), path) {
-            seen.function = matched.function.name;
+            seen.is_for(matched.function.name);
             return self.call(matched, request, seen).await;
         }
         if path == "/" && request.method() == Method::GET {
@@ -76,7 +76,7 @@ impl App {
                 SecurityEvent::TriggerForged.raise(None, "a trigger's path, through the proxy");
                 return Err(Error::NotFound);
             }
-            seen.function = function.name;
+            seen.is_for(function.name);
             return Ok(self.trigger(function, request).await);
         }
         Err(Error::NotFound)
@@ -97,7 +97,7 @@ impl App {
         let authorization: Vec<&[u8]> = values(&parts.headers, "authorization");
         let presented: Vec<&[u8]> = values(&parts.headers, "x-tenant-id");
         let scope = self.doors.authenticate(&authorization, &presented).await?;
-        seen.belongs_to(scope.tenant());
+        seen.belongs_to(&scope);
         for name in TENANT_NAMES {
             if let Some(cookie) = cookie(&parts.headers, name) {
                 scope.named(cookie, "cookie")?;

@@ -4,11 +4,13 @@ pub mod azure_host;
 mod chat;
 mod client;
 mod dev;
+mod doctor;
 mod health;
 mod invoke;
 mod issuer;
 mod show;
 mod stage;
+mod tenant;
 mod token;
 mod verify;
 
@@ -45,6 +47,13 @@ enum Command {
     Verify(verify::Verify),
     /// Ask a running service whether it is well: exit code 0, or 1.
     Health(health::Health),
+    /// Look at settings, and at a package, and tell what is wrong and how to mend it: exit code 0, or 1.
+    ///
+    /// Of each setting it tells where its value is from, and whether what it names answers. Nothing is changed.
+    Doctor(doctor::Doctor),
+    /// See to the tenants of the directory.
+    #[command(subcommand)]
+    Tenant(tenant::Tenant),
     /// Lay out the application as Azure Functions wants it.
     Stage(stage::Stage),
     /// Print the API's description, OpenAPI 3.1.
@@ -70,6 +79,8 @@ pub async fn run(cli: Cli) -> Result<(), Fault> {
         Command::Invoke(invoke) => invoke.run().await,
         Command::Verify(verify) => verify.run().await,
         Command::Health(health) => health.run().await,
+        Command::Doctor(doctor) => doctor.run().await,
+        Command::Tenant(tenant) => tenant.run().await,
         Command::Stage(stage) => stage.run(),
         Command::Openapi => {
             show::line(&format!("{:#}", crate::openapi::document()));

@@ -8,7 +8,10 @@ pub use azure::AzureConfig;
 pub use issuers::{IssuerConfig, KeysAt};
 
 use pool::{FieldType, Grants, Settings};
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 /// The issuer of tokens on a developer's machine. Refused in Azure.
 pub const DEV_ISSUER: &str = "https://dev.pooled-agents.invalid/";
@@ -66,6 +69,8 @@ pub const SETTINGS: &[Setting] = &[
     setting("MCP_SERVERS", "", "MCP servers whose tools agents in Foundry may be given: `label=https://address`, with commas between. Each call waits for the client's approval."),
     setting("MAX_FILE_BYTES", "104857600", "The largest file that may be uploaded."),
     setting("CORS_ORIGINS", "", "Origins whose pages may read answers: exact, with commas between. Preflight requests are the platform's to answer."),
+    setting("APPLICATIONINSIGHTS_CONNECTION_STRING", "", "Where telemetry is sent: Application Insights. Empty: nowhere."),
+    setting("OTEL_EXPORTER_OTLP_ENDPOINT", "", "Where telemetry is sent too: an OTLP endpoint (HTTP, protobuf), as a URL. Empty: nowhere."),
     setting("LOG_LEVEL", "info", "What is logged: `error`, `warn`, `info`, `debug`, or a filter such as `info,pool=debug`."),
 ];
 
@@ -112,6 +117,10 @@ pub struct Config {
     pub mcp_servers: BTreeMap<String, url::Url>,
     /// Origins that browsers may call from.
     pub cors: Vec<String>,
+    /// Application Insights' connection string.
+    pub insights: Option<String>,
+    /// An OTLP endpoint.
+    pub otlp: Option<String>,
     /// What is logged.
     pub log: String,
     /// The host closes our standard input when it dies, and wants us to die with it.
@@ -222,6 +231,7 @@ impl Config {
             mcp_servers: mcp_servers.keys().cloned().collect(),
             max_file,
         };
+        let Ok(grants) = grants else { return Err(faults) };
         let config = Self {
             port,
             state: text("POOL_STATE").into(),
@@ -229,12 +239,14 @@ impl Config {
             storage_account,
             azure,
             issuers,
-            grants: grants.map_err(|_| Vec::new())?,
+            grants,
             model,
             model_name: text("MODEL_NAME"),
             dimensions,
             mcp_servers,
             cors,
+            insights: optional("APPLICATIONINSIGHTS_CONNECTION_STRING"),
+            otlp: optional("OTEL_EXPORTER_OTLP_ENDPOINT"),
             log: text("LOG_LEVEL"),
             dies_with_stdin: stdin.is_some(),
             settings,
@@ -249,6 +261,23 @@ impl Config {
     #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
     pub fn from_environment() -> Result<Self, Vec<String>> {
         Self::read(|name| std::env::var(name).ok())
+    }
+
+    /// As [`from_environment`](Self::from_environment), for tools that serve nobody: what only a server needs may be
+    /// missing. `state` is the local backend's folder, if another is meant.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
+    pub fn for_tools(state: Option<&Path>) -> Result<Self, Vec<String>> {
+        Self::read(|name| match (name, state) {
+            ("POOL_STATE", Some(state)) => Some(state.display().to_string()),
+            ("FUNCTIONS_CUSTOMHANDLER_PORT", _) => Some("1".to_owned()),
+            ("JWT_ISSUER" | "JWT_AUDIENCE" | "JWT_JWKS_FILE", _) => {
+                Some(std::env::var(name).unwrap_or_else(|_| "https://nobody.invalid/".to_owned()))
+            }
+            _ => std::env::var(name).ok(),
+        })
     }
 
     /// The settings that are set in the process's environment, to be handed to a child.

@@ -14,6 +14,7 @@ pub mod openapi;
 pub mod problem;
 pub mod route;
 pub mod serve;
+pub mod telemetry;
 
 mod answer;
 mod events;

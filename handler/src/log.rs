@@ -1,17 +1,31 @@
-//! The log: one JSON object a line, on standard output, where the host takes it up.
+//! The log: one JSON object a line, on standard output, where the host takes it up; and the layer of telemetry.
 
-use tracing_subscriber::EnvFilter;
+use crate::telemetry::Telemetry;
+use tracing::Subscriber;
+use tracing_subscriber::{
+    EnvFilter, Layer, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
+};
 
-/// Starts the log.
+/// Starts the log, and telemetry if there is any.
 ///
 /// # Errors
 /// When the filter cannot be read, or a log has been started already.
-pub fn start(filter: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+pub fn start(
+    filter: &str,
+    telemetry: Option<Telemetry>,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let filter = EnvFilter::try_new(filter)?;
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_span_list(false)
-        .with_env_filter(filter)
-        .try_init()
+    match telemetry {
+        // A filter for all: what nobody wants is not even made.
+        None => tracing_subscriber::registry().with(filter).with(lines()).try_init()?,
+        Some(layer) => tracing_subscriber::registry()
+            .with(lines().with_filter(filter))
+            .with(layer.with_filter(Telemetry::filter()))
+            .try_init()?,
+    }
+    Ok(())
+}
+
+fn lines<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Layer<S> {
+    tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false)
 }

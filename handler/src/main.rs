@@ -5,8 +5,11 @@ use handler::{
     cli::{self, Cli},
     config::Config,
     extraction, log, serve,
+    telemetry::Telemetry,
 };
-use std::{io::Write, process::ExitCode};
+use local::OsEntropy;
+use pool::ports::SystemClock;
+use std::{io::Write, process::ExitCode, sync::Arc};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -31,11 +34,19 @@ fn custom_handler() -> ExitCode {
             return complain(&format!("handler: the settings are not good\n  {}", faults.join("\n  ")));
         }
     };
-    let started = log::start(&config.log).and_then(|()| runtime()?.block_on(serve::serve(config)));
+    let started = telemetry(&config).and_then(|flush| runtime()?.block_on(serve::serve(config, flush)));
     match started {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => complain(&format!("handler: error: {}", cli::explain(&*fault))),
     }
+}
+
+/// Starts the log and telemetry; what sends the last of it, if there is any.
+fn telemetry(config: &Config) -> Result<Option<serve::Flush>, cli::Fault> {
+    let telemetry = Telemetry::new(config, Arc::new(SystemClock), &OsEntropy)?;
+    let flush = telemetry.as_ref().map(|telemetry| Box::new(telemetry.flusher()) as serve::Flush);
+    log::start(&config.log, telemetry)?;
+    Ok(flush)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Box<dyn std::error::Error + Send + Sync>> {

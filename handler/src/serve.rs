@@ -11,20 +11,31 @@ use pool::Doors;
 use std::{
     net::Ipv4Addr,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
-use tokio::io::AsyncReadExt;
+use tokio::{
+    io::AsyncReadExt,
+    signal::unix::{SignalKind, signal},
+};
+
+/// How long the last telemetry may take.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
-/// Serves until the host kills the process.
+/// Sends what telemetry still has.
+pub type Flush = Box<dyn FnOnce() + Send + Sync>;
+
+/// Serves until the host ends the process.
 ///
 /// # Errors
 /// What keeps it from starting.
-pub async fn serve(config: Config) -> Result<(), Fault> {
+pub async fn serve(config: Config, flush: Option<Flush>) -> Result<(), Fault> {
     // Loopback alone: the port has no credential.
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await?;
-    if config.dies_with_stdin {
-        tokio::spawn(die_with_stdin());
+    let dies_with_stdin = config.dies_with_stdin;
+    if dies_with_stdin || flush.is_some() {
+        tokio::spawn(end(dies_with_stdin, flush));
     }
     let app = Arc::new(app(&config)?);
     tokio::spawn({
@@ -51,10 +62,29 @@ pub fn app(config: &Config) -> Result<App, Fault> {
     Ok(App { doors, cors, storage_account, backend: backend.name, openapi: OnceLock::new() })
 }
 
-/// The host holds the other end: when it ends, nobody will ever call again.
-async fn die_with_stdin() {
+/// Ends the process when the host says so, or when it is gone: nobody will ever call again. What telemetry still has is
+/// sent, if that can be done in the time that hosts give.
+async fn end(with_stdin: bool, flush: Option<Flush>) {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            // The signal ends the process by itself as long as nobody listens to it.
+            Ok(mut terminate) if flush.is_some() => drop(terminate.recv().await),
+            _ => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = closed(), if with_stdin => {}
+        () = terminated => {}
+    }
+    if let Some(flush) = flush {
+        let _late = tokio::time::timeout(LAST_WORDS, tokio::task::spawn_blocking(flush)).await;
+    }
+    std::process::exit(0);
+}
+
+/// The host holds the other end of our standard input.
+async fn closed() {
     let mut byte = [0; 64];
     let mut stdin = tokio::io::stdin();
     while !matches!(stdin.read(&mut byte).await, Ok(0) | Err(_)) {}
-    std::process::exit(0);
 }

@@ -1,11 +1,12 @@
 //! What is round every request: its id, the headers that every answer carries, its line in the log.
 
+use crate::telemetry;
 use axum::{
     extract::Request,
     http::{HeaderValue, header},
     response::Response,
 };
-use pool::{TenantId, ports::Entropy};
+use pool::{Scope, ports::Entropy};
 use std::time::Instant;
 use tracing::{Span, field::Empty};
 
@@ -40,13 +41,26 @@ impl Seen {
         let request_id = given.filter(decent).map_or_else(|| fresh(entropy), str::to_owned);
         let method = request.method().clone();
         let span = tracing::info_span!("request", request_id, tenant = Empty);
+        telemetry::begin(&span, &request_id, request.headers());
         Self { request_id, span, function: "_none", method, began: Instant::now() }
     }
 
-    /// It is known whose the request is.
-    pub(crate) fn belongs_to(&self, tenant: &TenantId) {
-        self.span.record("tenant", tenant.as_str());
+    /// It is known which function the request is for.
+    pub(crate) fn is_for(&mut self, function: &'static str) {
+        self.function = function;
+        telemetry::is_for(&self.span, function);
     }
+
+    /// It is known whose the request is.
+    pub(crate) fn belongs_to(&self, scope: &Scope) {
+        belongs_to(&self.span, scope);
+    }
+}
+
+/// It is known whose the work is: the lines of the log that follow say so.
+pub(crate) fn belongs_to(span: &Span, scope: &Scope) {
+    span.record("tenant", scope.tenant().as_str());
+    telemetry::belongs_to(span, scope);
 }
 
 fn fresh(entropy: &dyn Entropy) -> String {
@@ -68,13 +82,15 @@ pub(crate) fn close(mut response: Response, origin: Option<HeaderValue>, seen: S
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.append(header::VARY, HeaderValue::from_static("origin"));
     }
+    let (status, took) = (response.status().as_u16(), seen.began.elapsed());
     tracing::info!(
         target: "access",
         parent: &seen.span,
         function = seen.function,
         method = seen.method.as_str(),
-        status = response.status().as_u16(),
-        micros = seen.began.elapsed().as_micros() as u64,
+        status,
+        micros = took.as_micros() as u64,
     );
+    telemetry::answered(&seen.span, status, took);
     response
 }

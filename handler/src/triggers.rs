@@ -37,5 +37,5 @@ async fn open(
 
 /// It is known whose the invocation is: the lines of the log that follow say so.
 fn belongs_to(scope: &Scope) {
-    tracing::Span::current().record("tenant", scope.tenant().as_str());
+    crate::shell::belongs_to(&tracing::Span::current(), scope);
 }

@@ -11,9 +11,13 @@ use azure_data_cosmos::{
 use pool::{
     TenantId,
     ports::{PortError, PortResult},
+    telemetry,
 };
 use quick_cache::sync::Cache;
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
 
 /// How long one operation of the driver's may take, its retries included.
 const OPERATION: Duration = Duration::from_secs(6);
@@ -85,7 +89,18 @@ impl Cosmos {
 /// An operation of a port's, or `Unavailable` if it takes too long.
 pub(crate) async fn in_time<T>(operation: impl Future<Output = PortResult<T>>) -> PortResult<T> {
     let late = || PortError::unavailable("Cosmos DB takes too long");
-    tokio::time::timeout(LONGEST, operation).await.unwrap_or_else(|_| Err(late()))
+    let begun = Instant::now();
+    let done = tokio::time::timeout(LONGEST, operation).await.unwrap_or_else(|_| Err(late()));
+    // The driver keeps its transport to itself: an operation is told of as one call, by what became of it.
+    let status = match &done {
+        Ok(_) => 200,
+        Err(PortError::Conflict) => 409,
+        Err(PortError::Exhausted { .. }) => 429,
+        Err(PortError::Unavailable(_)) => 503,
+        Err(_) => 400,
+    };
+    telemetry::called("cosmos", "POST", status, begun.elapsed());
+    done
 }
 
 async fn runtime() -> Result<CosmosRuntime, CosmosError> {

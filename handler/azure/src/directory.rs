@@ -80,17 +80,30 @@ impl CosmosDirectory {
         if let Some(old) = old.filter(|old| old.record.container() != record.container()) {
             batch = batch.delete_item(claim_item(old.record.container()), None);
         }
-        let answer = container.execute_transactional_batch(batch, None).await.map_err(port)?;
-        let answer = answer.into_model().map_err(port)?;
-        match answer.results().iter().find(|result| !result.is_success() && result.status_code() != 424) {
-            None => Ok(Some(())),
-            Some(refused) if [404, 409, 412].contains(&refused.status_code()) => Ok(None),
-            Some(refused) => Err(crate::error::by_status(
-                refused.status_code(),
-                None,
-                "the directory's batch was refused".to_owned(),
-            )),
-        }
+        execute(container, batch).await
+    }
+
+    async fn try_remove(&self, container: &ContainerClient, id: &str) -> PortResult<Option<()>> {
+        let Some(old) = read::<Tenant>(container, &tenant_item(id)).await? else { return Ok(Some(())) };
+        let batch = TransactionalBatch::new(PARTITION)
+            .delete_item(old.id, None)
+            .delete_item(claim_item(old.record.container()), None);
+        execute(container, batch).await
+    }
+}
+
+/// Writes all of a batch or nothing. `None`: somebody else wrote meanwhile.
+async fn execute(container: &ContainerClient, batch: TransactionalBatch) -> PortResult<Option<()>> {
+    let answer = container.execute_transactional_batch(batch, None).await.map_err(port)?;
+    let answer = answer.into_model().map_err(port)?;
+    match answer.results().iter().find(|result| !result.is_success() && result.status_code() != 424) {
+        None => Ok(Some(())),
+        Some(refused) if [404, 409, 412].contains(&refused.status_code()) => Ok(None),
+        Some(refused) => Err(crate::error::by_status(
+            refused.status_code(),
+            None,
+            "the directory's batch was refused".to_owned(),
+        )),
     }
 }
 
@@ -138,6 +151,22 @@ impl Directory for CosmosDirectory {
             let container = self.container().await?;
             for _ in 0..TRIES {
                 if self.try_put(&container, record).await?.is_some() {
+                    return Ok(());
+                }
+            }
+            Err(PortError::unavailable("the directory is being written by many"))
+        })
+        .await
+    }
+
+    async fn remove(&self, id: &str) -> PortResult<()> {
+        if !pool::is_tenant_name(id) {
+            return Ok(());
+        }
+        in_time(async {
+            let container = self.container().await?;
+            for _ in 0..TRIES {
+                if self.try_remove(&container, id).await?.is_some() {
                     return Ok(());
                 }
             }

@@ -1,8 +1,12 @@
 //! The one HTTP client of every SDK and of our own REST calls.
 
 use crate::Patience;
-use azure_core::http::{ClientOptions, RetryOptions, Transport};
-use std::{sync::Arc, time::Duration};
+use azure_core::http::{AsyncRawResponse, ClientOptions, HttpClient, Request, RetryOptions, Transport};
+use pool::telemetry;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// A client that follows no redirect (a redirect would carry a token to wherever it points) and unpacks nothing (a
 /// compressed blob is bytes like any other).
@@ -37,9 +41,25 @@ pub(crate) fn options(client: &reqwest::Client) -> ClientOptions {
 /// The same, with this patience.
 pub(crate) fn patient(client: &reqwest::Client, patience: Patience) -> ClientOptions {
     ClientOptions {
-        transport: Some(Transport::new(Arc::new(client.clone()))),
+        transport: Some(Transport::new(Arc::new(Told(client.clone())))),
         per_call_policies: vec![Arc::new(patience)],
         retry: RetryOptions::none(),
         ..ClientOptions::default()
+    }
+}
+
+/// A client whose calls are told.
+#[derive(Debug)]
+struct Told(reqwest::Client);
+
+#[async_trait::async_trait]
+impl HttpClient for Told {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let begun = Instant::now();
+        let answer = self.0.execute_request(request).await;
+        let status = answer.as_ref().map_or(0, |answer| u16::from(answer.status()));
+        let host = request.url().host_str().unwrap_or_default();
+        telemetry::called(host, request.method().as_str(), status, begun.elapsed());
+        answer
     }
 }

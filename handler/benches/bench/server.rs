@@ -55,11 +55,12 @@ impl Server {
         Ok(server)
     }
 
-    /// The service, with its state on a real disk.
-    pub async fn service() -> Result<Self, Fault> {
+    /// The service, with its state on a real disk, and more arguments of `dev`.
+    pub async fn service(arguments: &[&str]) -> Result<Self, Fault> {
         let state = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let mut command = Command::new(BINARY);
-        let dev = command.args(["dev", "--port", "0", "--verbose", "--state"]).arg(state.path());
+        let dev =
+            command.args(["dev", "--port", "0", "--verbose", "--state"]).arg(state.path()).args(arguments);
         let mut process = Process(dev.env("LOG_LEVEL", "info").stdout(Stdio::piped()).spawn()?);
         let mut lines =
             BufReader::new(process.0.stdout.take().ok_or("no output")?).lines().map_while(Result::ok);
@@ -74,6 +75,11 @@ impl Server {
 
     /// Starts one more handler on the same state; how long it took from exec to its first answer.
     pub async fn start_another(&self) -> Result<(Duration, Process), Fault> {
+        self.start_with(&[]).await
+    }
+
+    /// As [`start_another`](Self::start_another), with more settings.
+    pub async fn start_with(&self, more: &[(&str, &str)]) -> Result<(Duration, Process), Fault> {
         let port = free_port()?;
         let began = Instant::now();
         let settings = [
@@ -83,7 +89,9 @@ impl Server {
             ("JWT_AUDIENCE", DEV_AUDIENCE.to_owned()),
             ("JWT_JWKS_FILE", self.state.path().join("jwks.json").display().to_string()),
         ];
-        let process = Process(Command::new(BINARY).envs(settings).stdout(Stdio::null()).spawn()?);
+        let process = Process(
+            Command::new(BINARY).envs(settings).envs(more.iter().copied()).stdout(Stdio::null()).spawn()?,
+        );
         loop {
             if let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) {
                 use std::io::{Read, Write};

@@ -16,6 +16,7 @@ pub mod search;
 pub mod steps;
 pub mod strict_json;
 pub mod sweep;
+pub mod telemetry;
 pub mod threads;
 pub mod token;
 

@@ -98,6 +98,13 @@ impl Scope {
         }
     }
 
+    /// The user as telemetry may know one: the same user of a tenant has the same word, and nobody can tell whose it is
+    /// without the key.
+    pub fn pseudonym(&self) -> Option<String> {
+        let tag = self.pool.sealer.tag("pseudonym", &[self.tenant.as_str(), self.user()?]);
+        Some(tag[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// Passes if the caller has the permission.
     ///
     /// # Errors

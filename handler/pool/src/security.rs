@@ -29,6 +29,20 @@ pub enum SecurityEvent {
 }
 
 impl SecurityEvent {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::TokenRefused,
+        Self::UnknownTenant,
+        Self::TenantSuspended,
+        Self::PermissionDenied,
+        Self::TenantMismatch,
+        Self::ForeignRecord,
+        Self::SealBroken,
+        Self::ForeignContainer,
+        Self::TriggerForged,
+        Self::StoreLied,
+    ];
+
     /// The code in the log.
     pub fn code(self) -> &'static str {
         match self {

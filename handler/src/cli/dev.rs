@@ -6,7 +6,10 @@ mod door;
 mod local;
 
 use super::{Fault, issuer::DevIssuer, show, stage};
-use crate::config::{Config, DEV_AUDIENCE, DEV_ISSUER};
+use crate::{
+    config::{Config, DEV_AUDIENCE, DEV_ISSUER},
+    telemetry::inbox,
+};
 use clap::Args;
 use devhost::{Host, HostBlobs, HostQueues, Options};
 use std::{
@@ -16,7 +19,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::task::JoinHandle;
+use tokio::{net::TcpListener, task::JoinHandle};
 
 /// The tenants that are there from the start.
 pub(super) const TENANTS: [(&str, &str); 3] =
@@ -43,6 +46,9 @@ pub(super) struct Dev {
     /// How many crashes of the handler the host survives; the real one survives two in thirty minutes.
     #[arg(long, hide = true, default_value_t = 3)]
     crashes: usize,
+    /// Print telemetry, one JSON line an item: the row that it would be in Application Insights.
+    #[arg(long)]
+    telemetry: bool,
     /// Print the handler's log lines as they are.
     #[arg(long)]
     verbose: bool,
@@ -83,7 +89,11 @@ impl Dev {
                     .await?
             }
         };
-        let host = Host::start(self.options(&state, &storage)?).await?;
+        let mut options = self.options(&state, &storage)?;
+        if self.telemetry {
+            options.env.extend(telemetry().await?);
+        }
+        let host = Host::start(options).await?;
         banner::show(&host, &state, &storage, &issuer)?;
         tokio::select! {
             reason = host.stopped() => {
@@ -142,6 +152,20 @@ fn settings(jwks: &Path) -> BTreeMap<String, String> {
     ];
     settings.extend(ours.map(|(name, value)| (name.to_owned(), value)));
     settings
+}
+
+/// Takes the handler's telemetry, soon after it was made; what the handler must be told for that.
+async fn telemetry() -> Result<Vec<(String, String)>, Fault> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let connection = inbox::connection_string(listener.local_addr()?);
+    tokio::spawn(inbox::serve(listener, Arc::new(|row| show::line(&row.to_string()))));
+    let settings = [
+        ("APPLICATIONINSIGHTS_CONNECTION_STRING", connection.as_str()),
+        ("OTEL_BSP_SCHEDULE_DELAY", "500"),
+        ("OTEL_BLRP_SCHEDULE_DELAY", "500"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "2000"),
+    ];
+    Ok(settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
 }
 
 async fn asked_to_stop() -> Result<(), Fault> {

@@ -17,7 +17,7 @@ use tests::{Caller, Dev, Options, alone, canary, eventually};
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
 #[derive(Clone, Default)]
-struct Model {
+pub(crate) struct Model {
     /// What it was sent: headers and body.
     sent: Arc<Mutex<Vec<String>>>,
     /// Lets the slow answer go on.
@@ -92,14 +92,23 @@ async fn answer(State(model): State<Model>, request: Request) -> Response {
 }
 
 async fn started(state: &std::path::Path, model: &Model) -> (Arc<Dev>, JoinHandle<()>) {
+    started_with(state, model, &["--crashes", "1000"]).await
+}
+
+/// A `dev` whose model this is.
+pub(crate) async fn started_with(
+    state: &std::path::Path,
+    model: &Model,
+    arguments: &[&str],
+) -> (Arc<Dev>, JoinHandle<()>) {
     let (base, served) = serve(model.clone()).await;
     let settings = [("MODEL_ENDPOINT", base.as_str()), ("MODEL_NAME", "toy"), ("MODEL_API_KEY", "sk-toy")];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-    let arguments = vec!["--crashes".into(), "1000".into()];
+    let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
     (Arc::new(Dev::start(Options { settings, arguments, ..Options::on(state) }).await), served)
 }
 
-async fn asked(dev: &Arc<Dev>, user: &Caller, question: &str) -> (String, Value) {
+pub(crate) async fn asked(dev: &Arc<Dev>, user: &Caller, question: &str) -> (String, Value) {
     let agent = agent(&dev.as_admin(&user.tenant), json!({})).await;
     let thread = thread(user, question).await;
     let run = user.post_json(&format!("threads/{thread}/runs"), json!({"agent_id": agent})).await.id();

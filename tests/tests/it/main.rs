@@ -19,6 +19,7 @@ mod security;
 mod spellings;
 mod swap;
 mod table;
+mod telemetry;
 mod texts;
 mod triggers;
 mod versions;

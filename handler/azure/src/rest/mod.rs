@@ -23,7 +23,10 @@ use answer::Whole;
 use bulkhead::{Bulkheads, Place};
 use fault::{Again, Failure};
 use futures::future::BoxFuture;
-use pool::ports::{Entropy, PortError, PortResult};
+use pool::{
+    ports::{Entropy, PortError, PortResult},
+    telemetry,
+};
 use reqwest::{
     Client, Request, Response,
     header::{AUTHORIZATION, HeaderValue},
@@ -160,7 +163,11 @@ impl Rest {
         let request = timeout_at(until, self.request(call, id)).await;
         let request = request.map_err(|_| late("no token before the deadline"))??;
         let answer = timeout_at(until, async {
-            let mut response = (self.wire)(request).await.map_err(Failure::of_transport)?;
+            let begun = Instant::now();
+            let sent = (self.wire)(request).await;
+            let status = sent.as_ref().map_or(0, |response| response.status().as_u16());
+            telemetry::called(self.host(), call.method.as_str(), status, begun.elapsed());
+            let mut response = sent.map_err(Failure::of_transport)?;
             match response.status().as_u16() {
                 404 => Ok(None),
                 200..=299 if whole => {

@@ -54,6 +54,17 @@ pub async fn directory(directory: &dyn Directory) {
     assert_eq!(directory.by_container("bucket-2").await.unwrap(), None, "the old container is nobody's");
     assert_eq!(directory.by_container("bucket-3").await.unwrap(), Some(moved));
 
+    for _ in 0..2 {
+        directory.remove("conf-two").await.unwrap();
+        assert_eq!(directory.get("conf-two").await.unwrap(), None, "what is removed is gone");
+        assert_eq!(directory.by_container("bucket-3").await.unwrap(), None, "and its container free");
+    }
+    directory.remove("CONF-ONE").await.unwrap();
+    assert_eq!(directory.get("conf-one").await.unwrap(), Some(one), "a name is exact");
+    let heir = named("conf-heir", "bucket-3");
+    directory.put(&heir).await.unwrap();
+    assert_eq!(directory.by_container("bucket-3").await.unwrap(), Some(heir));
+
     for i in 0..25 {
         directory.put(&named(&format!("conf-x{i:02}"), "")).await.unwrap();
     }

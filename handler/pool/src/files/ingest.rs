@@ -8,7 +8,7 @@ use crate::{
     outbox::{Promise, kept},
     ports::{BlobInfo, Entry, EntryKey, Etag, Extracted, Extraction, Kind, PortError, Write},
     search::Source,
-    store,
+    store, telemetry,
 };
 use std::{collections::BTreeMap, time::Duration};
 
@@ -75,6 +75,7 @@ impl Files<'_> {
         let reason = "the service could not read the file in several tries; upload it again".to_owned();
         file.file.status_details = Some(StatusDetails { code: "unavailable".into(), reason });
         self.0.store().commit(vec![store::replace(&file, &etag)?, kept(id)]).await?;
+        telemetry::document(self.0.tenant(), "failed");
         Ok(())
     }
 
@@ -223,6 +224,8 @@ impl Files<'_> {
         file.busy_until = 0;
         let writes = vec![store::replace(&file, etag)?, kept(&file.file.id)];
         self.0.store().commit(writes).await?;
+        let indexed = file.file.status == FileStatus::Indexed;
+        telemetry::document(self.0.tenant(), if indexed { "indexed" } else { "quarantined" });
         Ok(())
     }
 }

@@ -17,4 +17,7 @@ pub trait Directory: Send + Sync {
     /// Writes a tenant's record, new or not. [`PortError::Conflict`](super::PortError::Conflict) when another tenant
     /// has its container.
     async fn put(&self, record: &TenantRecord) -> PortResult<()>;
+
+    /// Forgets a tenant: its container is free then. One that is not there is no matter.
+    async fn remove(&self, id: &str) -> PortResult<()>;
 }

@@ -12,7 +12,7 @@ use crate::{
     messages::Message,
     outbox::Promise,
     ports::{AgentRef, Etag, Item, Kind, PortError, Query, StepRequest, Write},
-    store,
+    store, telemetry,
 };
 use futures::{StreamExt, TryStreamExt};
 use std::time::Duration;
@@ -165,6 +165,8 @@ impl Driver<'_> {
         self.run.session = answer.session.clone().or(self.run.session.take());
         self.run.run.usage.prompt_tokens += answer.usage.prompt_tokens;
         self.run.run.usage.completion_tokens += answer.usage.completion_tokens;
+        let usage = &answer.usage;
+        telemetry::tokens(self.scope.tenant(), usage.prompt_tokens, usage.completion_tokens);
         self.say(&answer)?;
         if let Some(reason) = answer.cut {
             return self.cut(reason).await;

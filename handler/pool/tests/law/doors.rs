@@ -352,6 +352,9 @@ impl Directory for Muddled {
     async fn put(&self, record: &TenantRecord) -> pool::ports::PortResult<()> {
         self.0.put(record).await
     }
+    async fn remove(&self, id: &str) -> pool::ports::PortResult<()> {
+        self.0.remove(id).await
+    }
 }
 
 #[tokio::test]

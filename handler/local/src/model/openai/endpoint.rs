@@ -9,6 +9,7 @@ use jiff::{Timestamp, fmt::rfc2822};
 use pool::{
     TenantId,
     ports::{Clock, PortError, PortResult},
+    telemetry,
 };
 use reqwest::{
     Client, Response, StatusCode,
@@ -19,7 +20,7 @@ use serde::Serialize;
 use std::{
     fmt,
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use url::Url;
 
@@ -98,7 +99,10 @@ impl Endpoint {
             let token = tokens(tenant.clone()).await?;
             headers.insert(AUTHORIZATION, bearer(&token).map_err(|_| PortError::refused(Fault::new("key")))?);
         }
-        let sent = self.client()?.post(url).headers(headers).timeout(WHOLE).json(body).send().await;
+        let (client, began) = (self.client()?, Instant::now());
+        let sent = client.post(url).headers(headers).timeout(WHOLE).json(body).send().await;
+        let status = sent.as_ref().map_or(0, |response| response.status().as_u16());
+        telemetry::called(self.base.host_str().unwrap_or_default(), "POST", status, began.elapsed());
         let response = sent.map_err(Fault::transport)?;
         if response.status().is_success() { Ok(response) } else { Err(self.failure(response).await) }
     }

@@ -1,0 +1,197 @@
+//! Telemetry, from a request's first header to the row that queries read: what it says, and what it never does.
+
+use crate::{
+    endpoint::{Model, asked, started_with},
+    world::{agent, settled},
+};
+use pool::SecurityEvent;
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, path::Path};
+use tests::{Dev, alone, canary, eventually, repository};
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const PARENT: &str = "b7ad6b7169203331";
+/// Columns that every row has, or that are a metric's.
+const COMMON: [&str; 10] = [
+    "table",
+    "timestamp",
+    "itemCount",
+    "customDimensions",
+    "cloud_RoleName",
+    "id",
+    "valueSum",
+    "valueCount",
+    "valueMin",
+    "valueMax",
+];
+
+fn contract() -> Value {
+    let text = std::fs::read_to_string(repository().join("infra/queries/telemetry.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn rows(dev: &Dev) -> Vec<Value> {
+    let lines = dev.log().lines();
+    let rows = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    rows.filter(|row| row["table"].is_string()).collect()
+}
+
+async fn row(dev: &Dev, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+    eventually(what, async || rows(dev).into_iter().find(|row| is(row))).await
+}
+
+fn names(value: &Value) -> BTreeSet<String> {
+    match value {
+        Value::Object(members) => members.keys().cloned().collect(),
+        Value::Array(names) => names.iter().map(|name| name.as_str().unwrap().to_owned()).collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
+/// The item of the contract that a row is.
+fn kind(row: &Value) -> &'static str {
+    match (row["table"].as_str().unwrap(), row["type"].as_str()) {
+        ("dependencies", Some("InProc")) => "span",
+        ("dependencies", Some("HTTP")) => "call",
+        ("traces", None) => "log",
+        ("customEvents", None) => "security",
+        ("customMetrics", None) => "metric",
+        other => panic!("{other:?} is nothing of ours: {row}"),
+    }
+}
+
+#[test]
+fn a_request_is_seen_from_the_gateway_to_the_service_behind_and_nothing_more_is_said() {
+    alone(async {
+        let (state, model) = (tempfile::tempdir().unwrap(), Model::default());
+        let (dev, served) = started_with(state.path(), &model, &["--telemetry"]).await;
+        let alice = dev.as_user("contoso", "alice");
+
+        // A request, as the gateway passes it on; and what it makes the service do elsewhere.
+        let agent = agent(&dev.as_admin("contoso"), json!({})).await;
+        let thread =
+            alice.post_json("threads", json!({"messages": [{"content": alice.mark("SEARCH")}]})).await.id();
+        let run = json!({"agent_id": agent, "stream": true, "metadata": {"canary": canary::of("contoso")}});
+        let path = format!("threads/{thread}/runs");
+        let gateway = format!("00-{TRACE}-{PARENT}-01");
+        let request = alice.request(Method::POST, &path).json(&run).header("traceparent", &gateway);
+        request.header("x-request-id", "asked-by-gateway").events(usize::MAX).await;
+        let span = row(&dev, "the request", |row| row["operation_ParentId"] == PARENT).await;
+        assert_eq!((kind(&span), &span["operation_Id"]), ("span", &json!(TRACE)));
+        assert_eq!((&span["name"], &span["resultCode"]), (&json!("runs_create"), &json!("200")));
+        let said = &span["customDimensions"];
+        assert_eq!((&said["tenantId"], &said["requestId"]), (&json!("contoso"), &json!("asked-by-gateway")));
+        assert!(!span["user_AuthenticatedId"].as_str().unwrap().contains("alice"));
+        let call = row(&dev, "the call", |row| kind(row) == "call").await;
+        assert_eq!((&call["operation_Id"], &call["operation_ParentId"]), (&json!(TRACE), &span["id"]));
+        assert_eq!(
+            (&call["target"], &call["customDimensions"]["tenantId"]),
+            (&json!("127.0.0.1"), &json!("contoso"))
+        );
+
+        // Without the gateway's word, the operation is the host's invocation.
+        let file = alice.upload("a.txt", "text/plain", alice.mark("text").into_bytes()).await.id();
+        settled(&alice, &file).await;
+        let span = row(&dev, "the ingestion", |row| row["name"] == "ingest_document").await;
+        assert_eq!(span["customDimensions"]["tenantId"], "contoso");
+        let operation = span["operation_Id"].as_str().unwrap();
+        let invoked = dev.log().last("ingest_document succeeded").unwrap().replace('-', "");
+        assert!(invoked.contains(operation), "{invoked} {operation}");
+
+        // Who tries another's door is seen, as the tenant that the token says.
+        let other = alice.request(Method::GET, "agents").header("x-tenant-id", "fabrikam");
+        other.send().await.problem(403, "forbidden");
+        let event = row(&dev, "the security event", |row| row["name"] == "security").await;
+        let said = &event["customDimensions"];
+        assert_eq!((&said["code"], &said["tenantId"]), (&json!("tenant_mismatch"), &json!("contoso")));
+        assert_eq!(said["function"], "agents_list");
+        let denied = row(&dev, "its span", |row| row["id"] == event["operation_ParentId"]).await;
+        assert_eq!((&denied["resultCode"], &denied["success"]), (&json!("403"), &json!(false)));
+        dev.with_token("", Some("x.y.z".into())).get("agents").await.problem(401, "unauthenticated");
+
+        // A run whose model fails writes a line of the log.
+        asked(&dev, &alice, &alice.mark("REFUSE")).await;
+        let line = row(&dev, "a line of the run", |row| {
+            kind(row) == "log" && row["customDimensions"]["tenantId"] == "contoso"
+        });
+        assert!(line.await["operation_Id"].is_string());
+        for metric in contract()["metrics"].as_object().unwrap().keys() {
+            row(&dev, metric, |row| row["name"] == **metric).await;
+        }
+        held(&rows(&dev));
+        dev.log().clean();
+        served.abort();
+    });
+}
+
+/// Every row is of the contract, and all that the contract promises is there.
+fn held(rows: &[Value]) {
+    let contract = contract();
+    let attributes = names(&contract["attributes"]);
+    for (name, item) in contract["items"].as_object().unwrap() {
+        let of_it: Vec<_> = rows.iter().filter(|row| kind(row) == name).collect();
+        let all = |of: &dyn Fn(&Value) -> BTreeSet<String>| -> BTreeSet<String> {
+            of_it.iter().flat_map(|row| of(row)).collect()
+        };
+        let columns = all(&|row| names(row));
+        let promised: BTreeSet<_> = names(&item["columns"]);
+        let common = COMMON.map(str::to_owned).into();
+        assert_eq!(&columns - &common, promised, "the columns of {name}");
+        let dimensions = all(&|row| names(&row["customDimensions"]));
+        assert_eq!(&dimensions - &attributes, names(&item["dimensions"]), "the dimensions of {name}");
+        assert!(of_it.iter().all(|row| row["table"] == item["table"]), "{name}");
+    }
+    let metrics: Vec<_> = rows.iter().filter(|row| kind(row) == "metric").collect();
+    for row in metrics {
+        let metric = &contract["metrics"][row["name"].as_str().unwrap()];
+        assert_eq!(names(&row["customDimensions"]), names(&metric["dimensions"]), "{row}");
+        let histogram = row["valueMax"].is_number();
+        assert_eq!(metric["kind"], if histogram { "histogram" } else { "counter" }, "{row}");
+    }
+    for row in rows {
+        assert!(row["customDimensions"]["tenantId"].is_string(), "{row}");
+        let code = &row["customDimensions"]["code"];
+        assert!(code.is_null() || names(&contract["codes"]).contains(code.as_str().unwrap()), "{row}");
+        let text = row.to_string();
+        for secret in ["alice", "Bearer", "eyJ"].into_iter().chain(canary::TENANTS.map(canary::of)) {
+            assert!(!text.contains(secret), "{secret} in {row}");
+        }
+    }
+}
+
+#[test]
+fn the_codes_of_the_contract_are_the_codes_of_the_service() {
+    let ours: BTreeSet<_> = SecurityEvent::ALL.map(|event| event.code().to_owned()).into();
+    assert_eq!(ours, names(&contract()["codes"]));
+}
+
+/// A line's message leaves this process, so it must not be made of anything: only its fields are, and they stay.
+#[test]
+fn messages_of_the_log_are_constants() {
+    let mut count = 0;
+    for krate in ["", "pool", "local", "azure", "extract"] {
+        sources(&repository().join("handler").join(krate).join("src"), &mut |path, text| {
+            for level in ["tracing::info!(", "tracing::warn!(", "tracing::error!("] {
+                for (at, _) in text.match_indices(level) {
+                    let call = text[at..].split(");").next().unwrap();
+                    let message = call.rsplit('"').nth(1).unwrap_or_default();
+                    assert!(!message.contains('{'), "{}: {call}", path.display());
+                    count += 1;
+                }
+            }
+        });
+    }
+    assert!(count > 15, "{count}");
+}
+
+fn sources(folder: &Path, look: &mut impl FnMut(&Path, &str)) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, look);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            look(&path, &std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
