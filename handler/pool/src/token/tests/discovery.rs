@@ -119,6 +119,7 @@ fn a_discovery_document_that_leads_elsewhere_is_refused() {
     }
     for keys in [
         "https://evil.example/keys",
+        "https://login.exampla/keys",
         "https://login.example:8443/keys",
         "https://login.example.evil.example/keys",
         "https://login.example@evil.example/keys",
