@@ -95,8 +95,8 @@ pub fn service() -> Arc<App> {
     };
     let keys = SealKeys::new("k1", BTreeMap::from([("k1".to_owned(), [7; 32])]), [9; 32]).expect("keys");
     let doors = Doors::new(ports, keys, rules(), Settings { max_file: 100_000, ..Settings::default() });
-    let storage_host = Some("acct.blob.core.windows.net".into());
-    Arc::new(App { doors, cors: Vec::new(), storage_host, backend: "memory", openapi: OnceLock::new() })
+    let storage_account: Option<url::Url> = "https://acct.blob.core.windows.net".parse().ok();
+    Arc::new(App { doors, cors: Vec::new(), storage_account, backend: "memory", openapi: OnceLock::new() })
 }
 
 /// A model and an extractor that have nothing to say.

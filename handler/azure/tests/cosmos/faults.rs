@@ -80,7 +80,6 @@ async fn meet(fault: Fault, times: usize) {
         world.account.plan(fault, 0);
         let what =
             format!("{operation} meets {times} x {fault:?}: {result:?} after {took:?}, {seen} requests");
-        println!("{what}");
         // Two operations, at most.
         assert!(took < Duration::from_secs(35), "{what}");
         assert!(seen <= 40, "{what}");
