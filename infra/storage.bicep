@@ -98,6 +98,8 @@ resource tenantRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
           '${blobActions}/write'
           '${blobActions}/add/action'
           '${blobActions}/delete'
+          // A put that brings tags asks for it too.
+          '${blobActions}/tags/write'
         ]
         notDataActions: []
       }

@@ -64,14 +64,17 @@ TABLE = [
     ("no", "contoso", ADD, "uploads", {"path": "fabrikam/report.pdf"}),
     ("no", "contoso", DELETE, "uploads", {"path": "fabrikam/report.pdf"}),
     ("no", "contoso", WRITE, "uploads", {"path": "fabrikam/x", "sub": TAGGED, "new_tags": {"tenantId": "contoso"}}),
-    # Tags name nobody but their writer, and nobody may write them afterwards.
+    # Tags name nobody but their writer.
     ("yes", "contoso", WRITE, "contoso", {"path": "x", "sub": TAGGED, "new_tags": {"tenantId": "contoso"}}),
     ("no", "contoso", WRITE, "contoso", {"path": "x", "sub": TAGGED, "new_tags": {"tenantId": "fabrikam"}}),
     ("no", "contoso", WRITE, "contoso", {"path": "x", "sub": TAGGED, "new_tags": {"tenantid": "contoso"}}),
     ("no", "contoso", WRITE, "contoso", {"path": "x", "sub": TAGGED, "new_tags": {}}),
     ("no", "contoso", ADD, "contoso", {"path": "x", "sub": TAGGED, "new_tags": {"tenantId": "fabrikam"}}),
     ("no", "contoso", WRITE, "uploads", {"path": "contoso/x", "sub": TAGGED, "new_tags": {"tenantId": "fabrikam"}}),
-    ("no", "contoso", f"{BLOBS}/tags/write", "contoso", {"path": "x", "new_tags": {"tenantId": "contoso"}}),
+    ("yes", "contoso", f"{BLOBS}/tags/write", "contoso", {"path": "x", "new_tags": {"tenantId": "contoso"}}),
+    ("no", "contoso", f"{BLOBS}/tags/write", "contoso", {"path": "x", "new_tags": {"tenantId": "fabrikam"}}),
+    ("no", "contoso", f"{BLOBS}/tags/write", "contoso", {"path": "x", "new_tags": {}}),
+    ("no", "contoso", f"{BLOBS}/tags/write", "fabrikam", {"path": "x", "new_tags": {"tenantId": "contoso"}}),
     # What is the pool's own.
     ("no", "contoso", READ, "deployments", {"path": "app.zip"}),
     ("no", "contoso", WRITE, "deployments", {"path": "app.zip"}),

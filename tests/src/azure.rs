@@ -1,7 +1,11 @@
 //! What stands in for Azure on this machine: Azurite, the Cosmos DB driver's emulator, and doubles of the rest.
 
 use ::azure::{AzureHostQueues, AzureQueue, Cosmos, CosmosDirectory, Encoding, transport_trusting};
-use doubles::{Asked, Audit, Ca, Identity, cosmos, search::Search, storage::Azurite};
+use doubles::{
+    Audit, Ca, Identity, cosmos,
+    search::{AUDIENCE, Search},
+    storage::Azurite,
+};
 use pool::{TenantRecord, ports::Directory};
 use std::{
     collections::HashMap,
@@ -112,13 +116,33 @@ impl Stack {
         transport_trusting([root]).expect("a client")
     }
 
-    /// Everything that was asked of the doubles.
-    pub fn asked(&self) -> Vec<Asked> {
-        self.audit.all()
+    /// Holds everything that was asked so far to what is configured: whom for which audience, and whose part of it.
+    ///
+    /// # Panics
+    /// If an identity asked for what is not its own.
+    pub fn audited(&self) {
+        let own: Vec<_> = OWN.iter().map(|(.., identity)| *identity).chain([APP]).collect();
+        for asked in self.audit.all() {
+            let audiences: &[&str] = match asked.service {
+                "cosmos" => &cosmos::AUDIENCES,
+                "search" => &[AUDIENCE],
+                _ => &["https://cosmos.azure.com", AUDIENCE, "https://storage.azure.com"],
+            };
+            let audience = asked.audience.trim_end_matches('/');
+            let known = audiences.contains(&audience) || audience.ends_with(".documents.azure.com");
+            assert!(known && own.contains(&asked.identity.as_str()), "{asked:?}");
+            let rightful = match asked.tenant.as_deref() {
+                // The directory is in one partition, and an index is no tenant's.
+                None | Some("tenant") if asked.service != "identity" => APP,
+                Some(tenant) => Self::identity_of(tenant),
+                None => continue,
+            };
+            assert_eq!(asked.identity, rightful, "{asked:?}");
+        }
     }
 
     /// The identity that may touch a tenant's part of a service.
-    pub fn identity_of(tenant: &str) -> &'static str {
+    fn identity_of(tenant: &str) -> &'static str {
         OWN.iter().find(|(id, ..)| *id == tenant).map_or(APP, |(.., own)| own)
     }
 }

@@ -53,5 +53,8 @@ pub fn run<T, F: Future<Output = T>>(test: impl FnOnce(Arc<Dev>) -> F) -> T {
     let dev = SHARED.get_or_init(|| Arc::new(runtime().block_on(Dev::start(Options::shared()))));
     let answer = runtime().block_on(test(dev.clone()));
     dev.log().clean();
+    if azure::chosen() {
+        runtime().block_on(azure::Stack::of(dev.state())).audited();
+    }
     answer
 }

@@ -21,7 +21,8 @@ const TALKERS: usize = 2;
 
 #[expect(clippy::disallowed_methods, reason = "how long a test takes is no setting of the service")]
 fn cycles() -> usize {
-    std::env::var("CRASH_CYCLES").ok().and_then(|text| text.parse().ok()).unwrap_or(100)
+    let usual = if tests::azure::chosen() { 10 } else { 100 };
+    std::env::var("CRASH_CYCLES").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
 /// A random number below `below`.
