@@ -21,7 +21,7 @@ param vaultToken string
 param ownContainers bool = false
 @description('Secrets and keys in a vault of its own; else a key in the shared one.')
 param ownVault bool = false
-@description('The OpenID issuer of the tenant\'s own workload, which may then act as the tenant\'s identity. Empty: none.')
+@description('The OpenID issuer of a workload that may then act as the tenant\'s identity, past the app that keeps tenants apart: without ownContainers and ownIndex it reads every tenant\'s rows and passages, and with them still every agent of the project. For workloads of the operator\'s own. Empty: none.')
 param federatedIssuer string = ''
 @description('The exact `sub` of that workload.')
 param federatedSubject string = ''

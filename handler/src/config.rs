@@ -44,7 +44,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("COSMOS_DATABASE", "pool", "The database in it, with the containers `documents` and `tenants`."),
     setting("SEARCH_ENDPOINT", "", "The AI Search service: `https://service.search.windows.net`."),
     setting("SEARCH_INDEX", "documents", "The index that tenants share. A tenant with a prefix of its own has `<prefix>-<index>`."),
-    setting("KEYVAULT_URL", "", "The Key Vault that tenants share: `https://vault.vault.azure.net`. Empty: only tenants with a vault of their own have one."),
+    setting("KEYVAULT_URL", "", "The Key Vault that tenants share: `https://vault.vault.azure.net`. The service keeps nothing there yet: it is for what is built on it."),
     setting("FOUNDRY_ENDPOINT", "", "The Foundry project that runs agents: `https://account.services.ai.azure.com/api/projects/project`. Empty: MODEL_ENDPOINT is used."),
     setting("AZURE_CREDENTIAL", "managed_identity", "How the service proves who it is to Azure: `managed_identity`, `workload_identity` or `developer` (whoever is signed in to `az`)."),
     setting("AZURE_CLIENT_ID", "", "The client id of the app's user-assigned identity. Empty: its system-assigned one."),
@@ -211,6 +211,12 @@ impl Config {
             }
             if text("MODEL_NAME").is_empty() {
                 faults.push("MODEL_NAME is needed beside MODEL_ENDPOINT".into());
+            }
+            if azure.is_some() && text("MODEL_API_KEY").is_empty() && !azure::takes_tokens(&endpoint, in_azure) {
+                faults.push("MODEL_ENDPOINT without MODEL_API_KEY is given tokens of tenants, so it must be https and end in .openai.azure.com, .cognitiveservices.azure.com or .services.ai.azure.com".into());
+            }
+            if in_azure && !endpoint.starts_with("https://") {
+                faults.push("MODEL_ENDPOINT must begin with https in Azure".into());
             }
             ModelConfig {
                 endpoint,

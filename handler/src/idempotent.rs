@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The header.
 pub(crate) const KEY: &str = "idempotency-key";
 /// The longest answer that is kept, in bytes.
-const MAX_ANSWER: usize = 2 * 1024 * 1024;
+const MAX_ANSWER: usize = 1_200_000;
 
 type Run = fn(Call) -> BoxFuture<'static, Result<Response, Error>>;
 

@@ -115,8 +115,8 @@ async fn runtime() -> Result<CosmosRuntime, CosmosError> {
     CosmosRuntimeBuilder::new().with_default_operation_options(options).build().await
 }
 
-/// The SDK's error as a port's.
+/// The SDK's error as a port's. The cause is a status and what it stands for: the message may quote a body.
 pub(crate) fn port(error: CosmosError) -> PortError {
-    let status = u16::from(error.status());
-    crate::error::by_status(status, None, crate::error::chain(&error))
+    let status = error.status();
+    crate::error::by_status(u16::from(status), None, format!("Cosmos DB: {status}"))
 }

@@ -8,6 +8,10 @@ use std::{error::Error, time::Duration};
 /// The longest wait that a backend can ask us for.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
+/// The largest document, and the largest batch of them, in bytes as JSON. Cosmos DB takes 2 MiB; what it adds itself is less
+/// than the difference.
+pub(crate) const LARGEST: u64 = 2_000_000;
+
 /// The status of an answer, if there was one.
 pub(crate) fn status(error: &azure_core::Error) -> Option<StatusCode> {
     error.http_status()
@@ -24,7 +28,9 @@ pub(crate) fn port(error: azure_core::Error) -> PortError {
     match error.kind() {
         ErrorKind::HttpResponse { status, raw_response, .. } => {
             let asked = raw_response.as_ref().and_then(|answer| retry_after(answer.headers()));
-            by_status(u16::from(*status), asked, chain(&error))
+            // The message may be the whole body, and that is somebody's data.
+            let cause = format!("answered {}: {}", u16::from(*status), code(&error).unwrap_or("no code"));
+            by_status(u16::from(*status), asked, cause)
         }
         // What was sent may have been done: the caller's next try finds out.
         // So it may where the answer makes no sense.
@@ -41,6 +47,7 @@ pub(crate) fn port(error: azure_core::Error) -> PortError {
 pub(crate) fn by_status(status: u16, retry_after: Option<Duration>, cause: String) -> PortError {
     match status {
         409 | 412 => PortError::Conflict,
+        413 => PortError::TooLarge { limit: LARGEST },
         429 => PortError::Exhausted {
             retry_after: retry_after.unwrap_or(Duration::from_secs(1)).min(LONGEST_WAIT),
         },

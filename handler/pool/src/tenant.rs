@@ -70,7 +70,6 @@ pub enum TenantStatus {
 /// The first seven members are the `TenantConfig` of the service's specification. Where a name is empty, the adapters
 /// derive one from the tenant's id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct TenantRecord {
     /// The tenant's name; see [`is_tenant_name`].
     pub id: String,

@@ -120,6 +120,15 @@ pub(super) fn read(
     })
 }
 
+/// Whether an endpoint may be given tokens of tenants' identities: Azure's own, or, while developing, this machine's.
+pub(super) fn takes_tokens(endpoint: &str, in_azure: bool) -> bool {
+    const ZONES: [&str; 3] = [".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com"];
+    let Ok(url) = Url::parse(endpoint) else { return false };
+    let host = url.host_str().unwrap_or_default();
+    let ours = url.scheme() == "https" && ZONES.iter().any(|zone| host.ends_with(zone));
+    ours || (!in_azure && ["127.0.0.1", "localhost", "[::1]"].contains(&host))
+}
+
 fn key(text: &str) -> Option<[u8; 32]> {
     STANDARD.decode(text).ok()?.try_into().ok()
 }
@@ -195,6 +204,24 @@ mod tests {
             let faults = read_with(&[(name, bad)], true).unwrap_err();
             assert!(faults.len() == 1 && faults[0].starts_with(name), "{name}={bad}: {faults:?}");
         }
+    }
+
+    #[test]
+    fn tokens_go_to_azure_alone() {
+        for good in ["https://a.openai.azure.com/openai/v1", "https://a.services.ai.azure.com/openai/v1"] {
+            assert!(takes_tokens(good, true), "{good}");
+        }
+        for bad in [
+            "https://api.openai.com/v1",
+            "http://a.openai.azure.com/openai/v1",
+            "https://a.openai.azure.com.evil.example/v1",
+            "https://evil.example/.openai.azure.com",
+            "http://127.0.0.1:8080/v1",
+            "x",
+        ] {
+            assert!(!takes_tokens(bad, true), "{bad}");
+        }
+        assert!(takes_tokens("http://127.0.0.1:8080/v1", false));
     }
 
     #[test]

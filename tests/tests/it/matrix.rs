@@ -145,10 +145,9 @@ fn callers(dev: &Arc<Dev>) -> [Caller; DENIED.len()] {
 }
 
 async fn suspend(dev: &Arc<Dev>, tenant: &str) {
-    let local =
-        Local::open(dev.state(), local::Options::default(), Arc::new(SystemClock), Arc::new(OsEntropy));
-    let record = TenantRecord { status: TenantStatus::Suspended, ..TenantRecord::new(tenant, tenant) };
-    local.unwrap().directory.put(&record).await.unwrap();
+    let directory = dev.directory().await;
+    let record = directory.get(tenant).await.unwrap().unwrap();
+    directory.put(&TenantRecord { status: TenantStatus::Suspended, ..record }).await.unwrap();
     let admin = dev.as_admin(tenant);
     eventually_in(Duration::from_secs(8), "403", async || {
         (admin.get("agents").await.status == 403).then_some(())

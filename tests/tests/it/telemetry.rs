@@ -83,7 +83,9 @@ fn a_request_is_seen_from_the_gateway_to_the_service_behind_and_nothing_more_is_
         let said = &span["customDimensions"];
         assert_eq!((&said["tenantId"], &said["requestId"]), (&json!("contoso"), &json!("asked-by-gateway")));
         assert!(!span["user_AuthenticatedId"].as_str().unwrap().contains("alice"));
-        let call = row(&dev, "the call", |row| kind(row) == "call").await;
+        let ours =
+            |row: &Value| kind(row) == "call" && row["operation_Id"] == TRACE && row["target"] == "127.0.0.1";
+        let call = row(&dev, "the call", ours).await;
         assert_eq!((&call["operation_Id"], &call["operation_ParentId"]), (&json!(TRACE), &span["id"]));
         assert_eq!(
             (&call["target"], &call["customDimensions"]["tenantId"]),

@@ -44,31 +44,34 @@ impl Step {
     ) -> impl Stream<Item = PortResult<ModelEvent>> + Send + 'static {
         try_stream! {
             let mut running = Running { step: &self, id: None };
-            let mut events = std::pin::pin!(wire(body));
             let (mut said, mut ended) = (String::new(), None);
-            while let Some(event) = events.next().await {
-                // What is cut off, and what is garbage, alike.
-                let Ok(event) = event else { break };
-                match event["type"].as_str().unwrap_or_default() {
-                    "response.output_text.delta" | "response.refusal.delta" => {
-                        let words = event["delta"].as_str().unwrap_or_default();
-                        said.push_str(words);
-                        if said.len() > MAX_TEXT {
-                            Err(PortError::unavailable("an answer that is longer than any should be"))?;
+            // The body, and with it the tenant's place, is let go before the response is asked for.
+            {
+                let mut events = std::pin::pin!(wire(body));
+                while let Some(event) = events.next().await {
+                    // What is cut off, and what is garbage, alike.
+                    let Ok(event) = event else { break };
+                    match event["type"].as_str().unwrap_or_default() {
+                        "response.output_text.delta" | "response.refusal.delta" => {
+                            let words = event["delta"].as_str().unwrap_or_default();
+                            said.push_str(words);
+                            if said.len() > MAX_TEXT {
+                                Err(PortError::unavailable("an answer that is longer than any should be"))?;
+                            }
+                            yield ModelEvent::Text(words.to_owned());
                         }
-                        yield ModelEvent::Text(words.to_owned());
-                    }
-                    "error" => Err(failure(event["code"].as_str().unwrap_or_default()))?,
-                    kind if kind.starts_with("response.") && event["response"].is_object() => {
-                        let Ok(response) = serde_json::from_value::<Response>(event["response"].clone()) else { break };
-                        running.id = Some(response.id.clone());
-                        if response.ended() {
-                            ended = Some(response);
-                            break;
+                        "error" => Err(failure(event["code"].as_str().unwrap_or_default()))?,
+                        kind if kind.starts_with("response.") && event["response"].is_object() => {
+                            let Ok(response) = serde_json::from_value::<Response>(event["response"].clone()) else { break };
+                            running.id = Some(response.id.clone());
+                            if response.ended() {
+                                ended = Some(response);
+                                break;
+                            }
                         }
+                        // Other events tell nothing that the response does not.
+                        _ => {}
                     }
-                    // Other events tell nothing that the response does not.
-                    _ => {}
                 }
             }
             let response = match ended {

@@ -36,8 +36,8 @@ use schema::{Schema, is_index_name};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -59,8 +59,8 @@ pub struct AzureIndex {
     tenants: Tenants,
     shared: String,
     schema: Schema,
-    /// The indexes whose columns were compared with ours.
-    compared: Mutex<BTreeSet<String>>,
+    /// The indexes whose columns were compared with ours, and when.
+    compared: Mutex<BTreeMap<String, Instant>>,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -126,19 +126,27 @@ impl AzureIndex {
         let url = self.url(&[&format!("indexes('{index}')"), "docs", operation]);
         // Reading changes nothing, and a write replaces: both may be done twice.
         let call = Call::new(tenant, Method::POST, url).repeat(Repeat::Safe).by(deadline).json(body)?;
+        let begun = Instant::now();
         let answer = self.rest.send(call.clone()).await;
         let unknown = |error| Fault::of(error).is_some_and(|fault| fault.status == 400);
-        if answer.as_ref().is_err_and(unknown) && self.first_doubt(index) {
-            // Perhaps a field was declared since the index was made.
-            if self.ensure(tenant, index, deadline).await.is_ok() {
-                return self.rest.send(call).await;
+        if !answer.as_ref().is_err_and(unknown) {
+            return answer;
+        }
+        // Perhaps a field was declared since the index was made.
+        let compared = self.compared().get(index).copied();
+        match compared {
+            Some(at) if at < begun => return answer,
+            Some(_) => {}
+            None => {
+                self.ensure(tenant, index, deadline).await?;
+                self.compared().insert(index.to_owned(), Instant::now());
             }
         }
-        answer
+        self.rest.send(call).await
     }
 
-    fn first_doubt(&self, index: &str) -> bool {
-        self.compared.lock().unwrap_or_else(PoisonError::into_inner).insert(index.to_owned())
+    fn compared(&self) -> MutexGuard<'_, BTreeMap<String, Instant>> {
+        self.compared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes the index, or adds the columns that it lacks. It is the app that does: an index is shared, and a tenant's

@@ -17,6 +17,7 @@ use azure_data_cosmos::{
     models::TransactionalBatchOperationResult,
     options::{BatchDeleteOptions, BatchReplaceOptions, Precondition},
 };
+use futures::future::try_join_all;
 use pool::{
     TenantId,
     ports::{Etag, NewRow, PortError, PortResult, Write},
@@ -56,6 +57,10 @@ pub(super) async fn run(
     for _ in 0..TRIES {
         match batch.send(&steps).await {
             Ok(Sent::Done(etags)) => return Ok(etags),
+            // Where one is absent, others may be: all are looked for at once.
+            Ok(Sent::Refused(at, 404)) if matches!(writes[at], Write::Delete(_, _, None)) => {
+                batch.leave_out_the_absent(&mut steps).await?;
+            }
             Ok(Sent::Refused(at, status)) => match batch.learn(at, status).await? {
                 Some(step) => steps[at] = step,
                 None => return batch.done_before().await?.ok_or(PortError::Conflict),
@@ -152,10 +157,27 @@ impl Batch<'_> {
         Sent::Done(etags)
     }
 
+    /// Deleting what is absent is done already.
+    async fn leave_out_the_absent(&self, steps: &mut [Step]) -> PortResult<()> {
+        let (mut places, mut reads) = (Vec::new(), Vec::new());
+        for (at, write) in self.writes.iter().enumerate() {
+            if let Write::Delete(kind, id, None) = write {
+                let item = item_id(*kind, id);
+                places.push(at);
+                reads.push(async move { read(self.container, self.tenant, &item).await });
+            }
+        }
+        for (at, found) in places.into_iter().zip(try_join_all(reads).await?) {
+            if found.is_none() {
+                steps[at] = Step::Nothing;
+            }
+        }
+        Ok(())
+    }
+
     /// What to do instead of a write that was refused; `None`: its condition does not hold.
     async fn learn(&self, at: usize, status: u16) -> PortResult<Option<Step>> {
         match (&self.writes[at], status) {
-            (Write::Delete(_, _, None), 404) => Ok(Some(Step::Nothing)),
             (Write::Replace(row, None), 404 | 412) => self.replace_living(row).await.map(Some).or_else(none),
             (Write::Create(row), 409) => {
                 match read(self.container, self.tenant, &item_id(row.kind, &row.id)).await? {

@@ -1,5 +1,6 @@
 //! A row as Cosmos DB keeps it.
 
+use crate::error::LARGEST;
 use azure_data_cosmos::error::CosmosError;
 use pool::{
     TenantId,
@@ -42,6 +43,11 @@ pub(super) fn item_id(kind: Kind, id: &str) -> String {
 impl Document {
     pub(super) fn new(tenant: &TenantId, row: &NewRow, op: &str, now: i64) -> PortResult<Self> {
         let body: Value = serde_json::from_str(&row.body).map_err(PortError::refused)?;
+        let text = (!plain(&body)).then(|| row.body.clone());
+        let bytes = row.body.len() + text.as_ref().map_or(0, String::len);
+        if bytes as u64 > LARGEST {
+            return Err(PortError::TooLarge { limit: LARGEST });
+        }
         Ok(Self {
             id: item_id(row.kind, &row.id),
             tenant_id: tenant.to_string(),
@@ -52,7 +58,7 @@ impl Document {
             // 2^31 - 1 seconds is the longest that the service takes.
             ttl: row.expires_at.map(|at| at.saturating_sub(now).clamp(1, i64::from(i32::MAX))),
             op: op.to_owned(),
-            text: (!plain(&body)).then(|| row.body.clone()),
+            text,
             body,
             etag: None,
         })

@@ -131,6 +131,12 @@ async fn batches(store: &dyn Records, a: &TenantId) {
     let hundred = |n: usize| {
         (0..n).map(|i| Write::Create(row(&format!("batch-{i}"), r#"{"b":1}"#))).collect::<Vec<_>>()
     };
+    let nobodys = (0..100).map(|i| Write::Delete(Kind::Record, format!("nobody-{i}"), None)).collect();
+    let etags = store.commit(a, nobodys).await.unwrap();
+    assert!(
+        etags.len() == 100 && etags.iter().all(|etag| etag.0.is_empty()),
+        "what is absent is deleted already"
+    );
     for size in [0, 101] {
         let refused = store.commit(a, hundred(size)).await;
         assert!(matches!(&refused, Err(error) if !error.transient()), "a batch of {size}: {refused:?}");

@@ -126,12 +126,7 @@ impl Files<'_> {
         let asked = extractor.extract(&file.file.filename, &file.file.content_type, info.len, body).await;
         let extraction = match asked {
             Ok(extraction) => extraction,
-            Err(fault) => {
-                // Nothing was written to the index: the next try need not wait.
-                file.busy_until = 0;
-                drop(self.0.store().commit(vec![store::replace(&file, &etag)?]).await);
-                return Err(fault.into());
-            }
+            Err(fault) => return self.let_go(file, &etag, fault).await,
         };
         match extraction {
             Extraction::Text(text) if text.passages.len() <= MAX_PASSAGES => {
@@ -165,7 +160,11 @@ impl Files<'_> {
                 None => Vec::new(),
                 Some(embedder) => {
                     let texts: Vec<String> = passages.iter().map(|passage| passage.text.clone()).collect();
-                    embedder.embed(self.0.tenant(), &texts).await?
+                    match embedder.embed(self.0.tenant(), &texts).await {
+                        Ok(vectors) => vectors,
+                        Err(fault) if batch > 0 => return Err(fault.into()),
+                        Err(fault) => return self.let_go(file, &etag, fault).await,
+                    }
                 }
             }
             .into_iter();
@@ -182,10 +181,7 @@ impl Files<'_> {
             self.hold(&mut file, &mut etag).await?;
             self.0.ports().index.upsert(self.0.tenant(), entries).await?;
         }
-        if count < before {
-            self.hold(&mut file, &mut etag).await?;
-            self.0.ports().index.delete(self.0.tenant(), &keys(&id, count, before)).await?;
-        }
+        self.forget(&mut file, &mut etag, &keys(&id, count, before)).await?;
         file.high = count;
         file.file.status = FileStatus::Indexed;
         file.file.chunks = count;
@@ -202,13 +198,30 @@ impl Files<'_> {
         version: &Etag,
         why: StatusDetails,
     ) -> Result<(), Error> {
+        let all = keys(&file.file.id, 0, file.high);
         self.hold(&mut file, &mut etag).await?;
-        self.0.ports().index.delete(self.0.tenant(), &keys(&file.file.id, 0, file.high)).await?;
+        self.forget(&mut file, &mut etag, &all).await?;
         file.high = 0;
         file.file.status = FileStatus::Quarantined;
         file.file.status_details = Some(why);
         file.file.chunks = 0;
         self.settle(file, &etag, version).await
+    }
+
+    /// Nothing was written to the index: the next try need not wait.
+    async fn let_go(&self, mut file: StoredFile, etag: &Etag, fault: PortError) -> Result<(), Error> {
+        file.busy_until = 0;
+        drop(self.0.store().commit(vec![store::replace(&file, etag)?]).await);
+        Err(fault.into())
+    }
+
+    /// Removes entries, and holds the file meanwhile.
+    async fn forget(&self, file: &mut StoredFile, etag: &mut Etag, keys: &[EntryKey]) -> Result<(), Error> {
+        for some in keys.chunks(1_000) {
+            self.hold(file, etag).await?;
+            self.0.ports().index.delete(self.0.tenant(), some).await?;
+        }
+        Ok(())
     }
 
     /// Before each write to the index: nobody else reads the file, or has deleted or replaced it.

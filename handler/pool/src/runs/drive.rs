@@ -25,7 +25,7 @@ const MAX_FAILURES: u32 = 3;
 /// How old the knowledge may be that the tenant is served.
 const SERVED_MS: i64 = 5_000;
 /// What a model is shown of a thread, and what a run may add to it: in bytes, each.
-const MAX_ITEMS: usize = 1024 * 1024;
+const MAX_ITEMS: usize = 512 * 1024;
 
 /// How far a run was driven.
 #[derive(Clone, Debug, PartialEq)]

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The longest answer of one step, in bytes.
-const MAX_ANSWER: usize = 1024 * 1024;
+const MAX_ANSWER: usize = 256 * 1024;
 /// Words that come within this time go out, and are written, together.
 const GATHER: Duration = Duration::from_millis(40);
 /// A silent model's run is renewed this often.
