@@ -1,10 +1,10 @@
 # The commands of the README. `make` alone lists them.
 CARGO ?= cargo
 
-.PHONY: help dev test servers check stage package bench functions deny edge sbom infra prove nightly sabotage mutants fuzz
+.PHONY: help dev test servers check stage package bench functions deny edge sbom infra smoke-azure prove nightly sabotage mutants fuzz
 
 help: ## List the commands
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 dev: ## Run the whole service on this machine
 	$(CARGO) run --locked -p handler -- dev
@@ -35,6 +35,9 @@ bench: ## Measure, as ratios against a floor in the same run
 	$(CARGO) bench --locked -p handler --bench service
 	$(CARGO) bench --locked -p local --bench local -- 1000 1000 5
 	$(CARGO) bench --locked -p azure --bench storage
+
+smoke-azure: ## Hold the law of each port against a real subscription, told by its settings
+	$(CARGO) run --locked -p handler --example smoke
 
 functions: ## Write functions/*/function.json and infra/openapi.json from the table
 	$(CARGO) run --locked -p handler -- functions functions

@@ -9,6 +9,8 @@ use std::{
 };
 
 const ACCOUNT: &str = "devstoreaccount1";
+/// Our end of its input is closed when we end, however that comes about.
+const ENDS_WITH_US: &str = "data:text/javascript,process.stdin.on('end',()=>process.exit()).resume()";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Azurite over HTTPS with `--oauth basic`: it believes any token for Storage, and checks user-delegation signatures.
@@ -30,6 +32,7 @@ impl Azurite {
         let folder = tempfile::tempdir().unwrap();
         let [blob, queue, table] = free_ports();
         let process = Command::new("node")
+            .args(["--import", ENDS_WITH_US])
             .arg(script)
             .args(["--silent", "--loose", "--skipApiVersionCheck", "--disableTelemetry", "--oauth", "basic"])
             .arg("--location")
@@ -40,7 +43,7 @@ impl Azurite {
             .arg(ca.folder().join("key.pem"))
             .args(["--blobPort", &blob.to_string(), "--queuePort", &queue.to_string()])
             .args(["--tablePort", &table.to_string()])
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
             .spawn()

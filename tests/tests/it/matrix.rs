@@ -7,11 +7,7 @@ use crate::{
     world::World,
 };
 use handler::functions::{Access, FUNCTIONS, Function, Http, Trigger};
-use local::{Local, OsEntropy};
-use pool::{
-    Action, Permission, Resource, TenantRecord, TenantStatus,
-    ports::{Directory, SystemClock},
-};
+use pool::{Action, Permission, Resource, TenantRecord, TenantStatus};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
