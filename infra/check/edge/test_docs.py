@@ -53,11 +53,11 @@ def test_a_dead_link_is_seen():
 
 def strange(text):
     """Targets and commands that a page names and that are not."""
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     variants = re.findall(r"^    (\w+)(?:\(|,| \{)", (ROOT / "handler/src/cli.rs").read_text().split("enum Command {")[1].split("\n}")[0], re.M)
     commands = {variant.lower() for variant in variants}
     code = " ".join(re.findall(r"`[^`]+`", text))
-    made = set(re.findall(r"\bmake ([a-z]+)", code)) - targets
+    made = set(re.findall(r"\bmake ([a-z-]+)", code)) - targets
     return made | (set(re.findall(r"(?:^|[`/])handler ([a-z]+)", code)) - commands)
 
 
