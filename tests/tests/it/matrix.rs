@@ -212,10 +212,9 @@ async fn right(dev: &Arc<Dev>, row: &Row, world: &World) -> Answer {
 async fn triggers(dev: &Arc<Dev>, alice: &Caller, admin: &Caller, world: &World) -> usize {
     let front = dev.base().trim_end_matches("/api").to_owned();
     let worker = format!("http://127.0.0.1:{}", dev.worker().unwrap().1);
-    std::fs::write(dev.state().join("uploads/contoso/dropped.txt"), alice.mark("dropped")).unwrap();
+    dev.drop_file("contoso", "dropped.txt", &alice.mark("dropped")).await;
     let link = alice.post_json("files", json!({"filename": "linked.txt"})).await.ok();
-    let put = alice.request(Method::PUT, link["upload"]["url"].as_str().unwrap());
-    put.body(alice.mark("linked").into_bytes()).send().await.is(201);
+    assert_eq!(dev.send(&link["upload"], alice.mark("linked")).await, 201);
     let jobs: Vec<_> =
         FUNCTIONS.iter().filter(|function| !matches!(function.trigger, Trigger::Http(_))).collect();
     let before = everything(admin, world).await;
