@@ -34,7 +34,7 @@ pub struct Cosmos {
     /// By identity. A runtime remembers containers by their account, and with them the credential of whoever asked
     /// first: clients that share one ask as one another.
     runtimes: Cache<Option<String>, CosmosRuntime>,
-    /// By identity and container. An identity of a tenant's own serves that tenant alone.
+    /// By identity and container. Two tenants have one client only where their records name one identity.
     clients: Cache<(Option<String>, String), ContainerClient>,
 }
 
