@@ -26,7 +26,7 @@ pub use error::chain;
 pub use foundry::FoundryModel;
 pub use host::{AzureHostBlobs, AzureHostQueues, Encoding, HostBlob, HostMessage};
 pub use identity::{Identities, Maker, Who};
-pub use index::{AzureIndex, IndexSettings};
+pub use index::{AzureIndex, IndexSettings, is_index_name};
 pub use links::AzureLinks;
 pub use patience::Patience;
 pub use queue::AzureQueue;

@@ -47,7 +47,7 @@ pub use seal::{Job, Operation, SealKeys};
 pub use security::SecurityEvent;
 pub use settings::{FieldType, Settings};
 pub use store::Versioned;
-pub use tenant::{TenantId, TenantRecord, TenantStatus, is_tenant_name};
+pub use tenant::{TenantId, TenantRecord, TenantStatus, is_reserved_container, is_tenant_name};
 
 #[cfg(feature = "testing")]
 pub mod conformance;

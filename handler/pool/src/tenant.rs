@@ -22,7 +22,8 @@ pub struct TenantId(Arc<str>);
 
 impl TenantId {
     pub(crate) fn mint(record: &TenantRecord) -> Option<Self> {
-        is_tenant_name(&record.id).then(|| Self(record.id.as_str().into()))
+        let legal = is_tenant_name(&record.id) && !is_reserved_container(record.container());
+        legal.then(|| Self(record.id.as_str().into()))
     }
 
     /// The name, as the directory spells it.
@@ -45,7 +46,8 @@ impl fmt::Display for TenantId {
 
 /// Whether `name` obeys the grammar of tenant names: `^[a-z0-9]+(?:-[a-z0-9]+)*$`, 3 to 40 bytes.
 ///
-/// It is the intersection of what every store allows, and `--` is left free to join compound names.
+/// It is the intersection of what every store allows, and `--` is left free to join compound names. A tenant's container
+/// is called as the tenant is, so no tenant is called as a [container of the pool](is_reserved_container).
 pub fn is_tenant_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     (3..=40).contains(&bytes.len())
@@ -53,6 +55,12 @@ pub fn is_tenant_name(name: &str) -> bool {
         && !name.starts_with('-')
         && !name.ends_with('-')
         && !name.contains("--")
+        && !is_reserved_container(name)
+}
+
+/// Whether a blob container is the pool's own or the Functions host's, and so cannot be a tenant's.
+pub fn is_reserved_container(name: &str) -> bool {
+    ["uploads", "deployments", "dead-events"].contains(&name) || name.starts_with("azure-webjobs")
 }
 
 /// May the tenant be served?
@@ -147,8 +155,20 @@ mod tests {
             "contoso\0",
             "ｃontoso",
             &"a".repeat(41),
+            "uploads",
+            "deployments",
+            "dead-events",
+            "azure-webjobs-hosts",
         ] {
             assert!(!is_tenant_name(bad), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn nobody_is_served_from_a_container_of_the_pool() {
+        let mut record = TenantRecord::new("contoso", "Contoso Ltd.");
+        assert!(TenantId::mint(&record).is_some());
+        record.storage_container = "uploads".into();
+        assert!(TenantId::mint(&record).is_none());
     }
 }

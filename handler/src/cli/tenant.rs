@@ -4,12 +4,9 @@ use super::{Fault, show};
 use crate::{backend, config::Config};
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets::NOTHING};
-use pool::{TenantRecord, TenantStatus, is_tenant_name, ports::Directory};
+use pool::{TenantRecord, TenantStatus, is_reserved_container, is_tenant_name, ports::Directory};
 use serde_json::Value;
 use std::{path::PathBuf, process::Stdio, sync::Arc};
-
-/// Containers of the pool's or the host's own: a tenant so called would be given them.
-const TAKEN: [&str; 3] = ["uploads", "deployments", "dead-events"];
 
 /// See to the tenants of the directory: that of the backend that the settings name.
 #[derive(Debug, Subcommand)]
@@ -213,11 +210,11 @@ fn shown(status: TenantStatus) -> &'static str {
 }
 
 fn id(text: &str) -> Result<String, String> {
+    if is_reserved_container(text) {
+        return Err("a container of the pool is called so".into());
+    }
     if !is_tenant_name(text) {
         return Err("3 to 40 of a-z, 0-9 and single hyphens between".into());
-    }
-    if TAKEN.contains(&text) || text.starts_with("azure-webjobs") {
-        return Err("a container of the pool is called so".into());
     }
     Ok(text.to_owned())
 }

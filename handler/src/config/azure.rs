@@ -1,6 +1,6 @@
 //! The Azure backend: where its services are, who asks them, and the keys that no service holds for us.
 
-use azure::Who;
+use azure::{Who, is_index_name};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::{collections::BTreeMap, fmt};
 use url::Url;
@@ -89,9 +89,9 @@ pub(super) fn read(
         }
     };
     let index = text("SEARCH_INDEX");
-    let letters = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    if !(2..=80).contains(&index.len()) || !index.bytes().all(letters) || index.contains("--") {
-        faults.push("SEARCH_INDEX must be 2 to 80 of a-z, 0-9 and single hyphens".into());
+    // A tenant's own index has its prefix before this name, and 128 letters at most.
+    if index.len() > 80 || !is_index_name(&index) {
+        faults.push("SEARCH_INDEX must be 2 to 80 of a-z, 0-9, and single - or _ between".into());
     }
     let seal = seal_keys(&text("SEAL_KEYS"));
     if seal.is_none() {
@@ -192,6 +192,7 @@ mod tests {
             ("SEARCH_ENDPOINT", "ftp://s"),
             ("SEARCH_INDEX", "Documents"),
             ("SEARCH_INDEX", "a--b"),
+            ("SEARCH_INDEX", "documents-"),
             ("KEYVAULT_URL", "http://vault.example"),
             ("FOUNDRY_ENDPOINT", "x"),
             ("AZURE_CREDENTIAL", "key"),

@@ -11,6 +11,9 @@ pub(super) fn read(
     let mut servers = BTreeMap::new();
     for word in super::words(&text("MCP_SERVERS")) {
         match server(&word) {
+            Some((label, _)) if servers.contains_key(&label) => {
+                faults.push(format!("MCP_SERVERS: `{label}` is there twice"));
+            }
             Some((label, address)) => drop(servers.insert(label, address)),
             None => faults
                 .push(format!("MCP_SERVERS: `{word}` must be a label and an address: `label=https://…`")),
@@ -27,7 +30,7 @@ fn server(word: &str) -> Option<(String, Url)> {
     let letters = |b: u8| b.is_ascii_alphanumeric() || b"_-".contains(&b);
     let legal = (1..=64).contains(&label.len()) && label.bytes().all(letters);
     let address = Url::parse(address).ok()?;
-    let safe = address.scheme() == "https" && address.username().is_empty();
+    let safe = address.scheme() == "https" && address.username().is_empty() && address.password().is_none();
     (legal && safe).then(|| (label.to_owned(), address))
 }
 
@@ -58,6 +61,8 @@ mod tests {
             "a b=https://a.example",
             "t=http://a.example",
             "t=https://u@a.example",
+            "t=https://:secret@a.example",
+            "t=https://a.example,t=https://b.example",
         ] {
             assert!(with(bad, project).unwrap_err()[0].contains("MCP_SERVERS"), "{bad}");
         }
