@@ -1,6 +1,7 @@
 //! Settings: a pure function of strings, that tells all faults at once.
 
 mod azure;
+mod environment;
 mod issuers;
 mod mcp;
 
@@ -8,10 +9,7 @@ pub use azure::AzureConfig;
 pub use issuers::{IssuerConfig, KeysAt};
 
 use pool::{FieldType, Grants, Settings};
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// The issuer of tokens on a developer's machine. Refused in Azure.
 pub const DEV_ISSUER: &str = "https://dev.pooled-agents.invalid/";
@@ -258,57 +256,6 @@ impl Config {
             settings,
         };
         if faults.is_empty() { Ok(config) } else { Err(faults) }
-    }
-
-    /// Reads the settings from the process's environment.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read).
-    #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
-    pub fn from_environment() -> Result<Self, Vec<String>> {
-        Self::read(|name| std::env::var(name).ok())
-    }
-
-    /// As [`from_environment`](Self::from_environment), for tools that serve nobody: what only a server needs may be
-    /// missing. `state` is the local backend's folder, if another is meant.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read).
-    #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
-    pub fn for_tools(state: Option<&Path>) -> Result<Self, Vec<String>> {
-        Self::read(|name| match (name, state) {
-            ("POOL_STATE", Some(state)) => Some(state.display().to_string()),
-            ("FUNCTIONS_CUSTOMHANDLER_PORT", _) => Some("1".to_owned()),
-            ("JWT_ISSUER" | "JWT_AUDIENCE" | "JWT_JWKS_FILE", _) => {
-                Some(std::env::var(name).unwrap_or_else(|_| "https://nobody.invalid/".to_owned()))
-            }
-            _ => std::env::var(name).ok(),
-        })
-    }
-
-    /// The settings that are set in the process's environment, to be handed to a child.
-    #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
-    pub fn set_in_environment() -> BTreeMap<String, String> {
-        let value = |setting: &Setting| Some((setting.name.to_owned(), std::env::var(setting.name).ok()?));
-        SETTINGS.iter().filter_map(value).collect()
-    }
-
-    /// What the Azure SDK reads of the process's environment, to be handed to a child.
-    #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
-    pub fn azure_environment() -> impl Iterator<Item = (String, String)> {
-        SDK.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
-    }
-
-    /// Whether the Functions host started this process.
-    #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
-    pub fn started_by_host() -> bool {
-        std::env::var(PLATFORM[0]).is_ok()
-    }
-
-    /// Whether this process runs in Azure.
-    #[expect(clippy::disallowed_methods, reason = "the one home of the environment")]
-    pub fn in_azure() -> bool {
-        std::env::var(PLATFORM[1]).is_ok()
     }
 }
 

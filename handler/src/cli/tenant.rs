@@ -1,17 +1,21 @@
 //! `handler tenant`.
 
+mod listed;
+
 use super::{Fault, show};
 use crate::{backend, config::Config};
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets::NOTHING};
 use pool::{TenantRecord, TenantStatus, is_reserved_container, is_tenant_name, ports::Directory};
-use serde_json::Value;
-use std::{path::PathBuf, process::Stdio, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// See to the tenants of the directory: that of the backend that the settings name.
 #[derive(Debug, Subcommand)]
 pub(super) enum Tenant {
-    /// Add a tenant to the directory, and, with --deploy, its identity, container and key to Azure.
+    /// Add a tenant: to the local directory, or, on Azure, to the list of those that are deployed.
     Add(Add),
     /// List the tenants.
     List(Where),
@@ -60,15 +64,12 @@ pub(super) struct Add {
     /// Its secrets and keys are in a vault of its own.
     #[arg(long)]
     own_vault: bool,
-    /// Deploy infra/tenant.bicep. Without this, what would be run is printed.
-    #[arg(long, requires = "resource_group")]
+    /// Deploy it: list it, and run what makes its identity, container, key and row. Without this, that is printed.
+    #[arg(long)]
     deploy: bool,
-    /// The pool's resource group.
-    #[arg(long, value_parser = word)]
-    resource_group: Option<String>,
-    /// A parameter of infra/tenant.bicep, as main.bicep gives it: `storageName=…`.
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
-    parameter: Vec<String>,
+    /// The list of the tenants that are deployed: infra/tenants.json, if --deploy or POOL_BACKEND=azure says so.
+    #[arg(long, value_name = "FILE")]
+    list: Option<PathBuf>,
     #[command(flatten)]
     place: Where,
 }
@@ -86,9 +87,13 @@ impl Tenant {
 }
 
 impl Where {
-    fn directory(&self) -> Result<Arc<dyn Directory>, Fault> {
+    fn config(&self) -> Result<Config, Fault> {
         let config = Config::for_tools(self.state.as_deref());
-        backend::directory(&config.map_err(|faults| faults.join("\n  "))?)
+        Ok(config.map_err(|faults| faults.join("\n  "))?)
+    }
+
+    fn directory(&self) -> Result<Arc<dyn Directory>, Fault> {
+        backend::directory(&self.config()?)
     }
 }
 
@@ -123,26 +128,33 @@ impl One {
 
 impl Add {
     async fn run(self) -> Result<(), Fault> {
+        // On Azure a row alone would have the app's own identity do the tenant's work. One way makes all that it takes.
+        let listed = self.deploy || self.list.is_some() || self.place.config()?.azure.is_some();
+        if listed { self.list().await } else { self.put().await }
+    }
+
+    async fn put(self) -> Result<(), Fault> {
         let directory = self.place.directory()?;
         if directory.get(&self.id).await?.is_some() {
             return Err(format!("there is a tenant `{}` already", self.id).into());
         }
-        let command = self.command();
-        let mut record = self.record();
-        if self.deploy {
-            let outputs = deploy(&command).await?;
-            let output = |name: &str| outputs[name]["value"].as_str().unwrap_or_default().to_owned();
-            record.managed_identity_client_id = Some(output("clientId")).filter(|id| !id.is_empty());
-            record.keyvault_name = output("vaultName");
-        }
-        directory.put(&record).await?;
+        directory.put(&self.record()).await?;
         show::line(&format!("{} is in the directory, and is served within five seconds", self.id));
-        if !self.deploy {
-            show::line("in Azure, its resources are made by --deploy, which runs:");
-            show::line(&format!(
-                "  {}",
-                command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
-            ));
+        Ok(())
+    }
+
+    async fn list(self) -> Result<(), Fault> {
+        let file = self.list.as_deref().unwrap_or(Path::new("infra/tenants.json"));
+        listed::append(file, &self)?;
+        show::line(&format!("{} is in {}; what makes it, and may be run again:", self.id, file.display()));
+        for command in listed::DEPLOYMENT {
+            show::line(&format!("  {}", command.join(" ")));
+            if self.deploy {
+                listed::run(command).await?;
+            }
+        }
+        if self.deploy {
+            show::line(&format!("{} is deployed, and is served within five seconds", self.id));
         }
         Ok(())
     }
@@ -156,34 +168,6 @@ impl Add {
             ..TenantRecord::new(&self.id, self.display_name.as_deref().unwrap_or(&self.id))
         }
     }
-
-    /// What `--deploy` runs, word for word: there is no shell between.
-    fn command(&self) -> Vec<String> {
-        let group = self.resource_group.as_deref().unwrap_or("GROUP");
-        let name = format!("tenant-{}", self.id);
-        let words = ["az", "deployment", "group", "create", "--resource-group", group, "--name", &name];
-        let more =
-            ["--template-file", "infra/tenant.bicep", "--query", "properties.outputs", "--output", "json"];
-        let mut command: Vec<String> = words.into_iter().chain(more).map(str::to_owned).collect();
-        command.push("--parameters".into());
-        command.push(format!("tenant={}", self.id));
-        command.push(format!("ownContainers={}", self.own_containers));
-        command.push(format!("ownVault={}", self.own_vault));
-        command.extend(self.parameter.iter().cloned());
-        command
-    }
-}
-
-/// Runs it, and reads the deployment's outputs.
-async fn deploy(command: &[String]) -> Result<Value, Fault> {
-    let (program, arguments) = command.split_first().ok_or("nothing to run")?;
-    let mut child = tokio::process::Command::new(program);
-    child.args(arguments).stdin(Stdio::null()).stderr(Stdio::inherit());
-    let done = child.output().await.map_err(|fault| format!("{program}: {fault}"))?;
-    if !done.status.success() {
-        return Err(format!("{program} failed ({}): the directory is as it was", done.status).into());
-    }
-    Ok(serde_json::from_slice(&done.stdout).map_err(|fault| format!("the deployment's outputs: {fault}"))?)
 }
 
 async fn list(directory: &dyn Directory) -> Result<(), Fault> {
@@ -219,33 +203,6 @@ fn id(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A name of Azure's: nothing that a program could take for an option, or a shell for more than a word.
-fn word(text: &str) -> Result<String, String> {
-    let legal = |c: char| c.is_ascii_alphanumeric() || "-_.()/:".contains(c);
-    match text.chars().next() {
-        Some(first) if first.is_ascii_alphanumeric() && text.len() <= 400 && text.chars().all(legal) => {
-            Ok(text.into())
-        }
-        _ => Err("letters, digits and -_.()/: only, and a letter or digit first".into()),
-    }
-}
-
-fn parameter(text: &str) -> Result<String, String> {
-    let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
-    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        return Err("a parameter's name is letters and digits".into());
-    }
-    if ["tenant", "ownContainers", "ownVault"].contains(&name) {
-        return Err(format!("{name} is set by other arguments"));
-    }
-    word(value).map(|value| format!("{name}={value}"))
-}
-
-/// A word, to be pasted.
-fn quoted(word: &str) -> String {
-    if word.contains(['(', ')']) { format!("'{word}'") } else { word.to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,25 +235,19 @@ mod tests {
         ] {
             assert!(parsed(&["add", "--", bad]).is_err(), "{bad}");
         }
-        for bad in ["-g", "a b", "a;b", "$(id)", "`id`", "a'b", ""] {
-            assert!(parsed(&["add", "acme", &format!("--resource-group={bad}")]).is_err(), "{bad}");
-            assert!(parsed(&["add", "acme", &format!("--parameter=storageName={bad}")]).is_err(), "{bad}");
-        }
-        assert!(parsed(&["add", "acme", "--parameter=tenant=other"]).is_err());
-        assert!(parsed(&["add", "acme", "--deploy"]).is_err(), "a deployment needs its group");
     }
 
-    #[test]
-    fn what_is_deployed_is_words_and_no_line() {
-        let line =
-            ["add", "acme", "--own-vault", "--resource-group", "rg-pool", "--parameter", "storageName=st1"];
-        let Ok(Tenant::Add(add)) = parsed(&line) else { panic!("not an add") };
-        let command = add.command();
-        assert_eq!(command[..6], ["az", "deployment", "group", "create", "--resource-group", "rg-pool"]);
-        assert_eq!(
-            command[command.len() - 5..],
-            ["--parameters", "tenant=acme", "ownContainers=false", "ownVault=true", "storageName=st1"]
-        );
+    #[tokio::test]
+    async fn what_is_to_be_deployed_is_listed() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("tenants.json");
+        std::fs::write(&file, "[]").unwrap();
+        let list = format!("--list={}", file.display());
+        let state = format!("--state={}", root.path().join("state").display());
+        parsed(&["add", "acme", &list, &state]).unwrap().run().await.unwrap();
+        assert!(std::fs::read_to_string(&file).unwrap().contains("\"id\":\"acme\""));
+        let directory = Where { state: Some(root.path().join("state")) }.directory().unwrap();
+        assert_eq!(directory.get("acme").await.unwrap(), None, "a row without an identity");
     }
 
     #[tokio::test]
@@ -324,14 +275,5 @@ mod tests {
         run(&["remove", "acme"]).await.unwrap();
         assert_eq!(directory.get("acme").await.unwrap(), None);
         assert!(run(&["suspend", "acme"]).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_failed_deployment_leaves_the_directory_as_it_was() {
-        let failed = deploy(&["false".to_owned()]).await.unwrap_err().to_string();
-        assert!(failed.contains("as it was"), "{failed}");
-        let outputs =
-            deploy(&["echo".to_owned(), r#"{"clientId":{"value":"$(id)"}}"#.to_owned()]).await.unwrap();
-        assert_eq!(outputs["clientId"]["value"], "$(id)", "a shell had a say");
     }
 }

@@ -1,7 +1,7 @@
 //! Whether what settings name is there.
 
 use super::{Check, State, settings::Sources};
-use crate::config::{DEV_ISSUER, SETTINGS};
+use crate::config::SETTINGS;
 use futures::future::join_all;
 use pool::token::Jwks;
 use reqwest::Client;
@@ -11,7 +11,7 @@ use std::{path::Path, time::Duration};
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// URLs that are names, and not asked.
-const NAMES: [&str; 2] = ["CORS_ORIGINS", "JWT_AUDIENCE"];
+const NAMES: [&str; 3] = ["CORS_ORIGINS", "JWT_AUDIENCE", "JWT_ISSUER"];
 
 /// Asks what the good settings name, all at once, and writes what was found into their checks.
 pub(super) async fn ask(sources: &Sources, checks: &mut [Check]) {
@@ -22,8 +22,8 @@ pub(super) async fn ask(sources: &Sources, checks: &mut [Check]) {
     let set = set
         .chain(sources.values.get("AzureWebJobsStorage").map(|value| ("AzureWebJobsStorage", value.clone())));
     let asked = set.map(|(name, value)| {
-        let (client, keys) = (&client, sources.value("JWT_JWKS_FILE").0);
-        async move { (name, one(client, name, &value, &keys).await) }
+        let (client, issuer) = (&client, sources.value("JWT_ISSUER").0);
+        async move { (name, one(client, name, &value, &issuer).await) }
     });
     for (name, found) in join_all(asked).await {
         let Some(found) = found else { continue };
@@ -43,13 +43,11 @@ pub(super) async fn ask(sources: &Sources, checks: &mut [Check]) {
 type Found = Result<String, (String, String)>;
 
 /// What a setting names; `None`: nothing that can be asked.
-async fn one(client: &Client, name: &str, value: &str, keys: &str) -> Option<Found> {
+async fn one(client: &Client, name: &str, value: &str, issuer: &str) -> Option<Found> {
     match name {
         "JWT_JWKS_FILE" if !value.is_empty() => Some(jwks(Path::new(value))),
         "POOL_STATE" => Some(folder(Path::new(value))),
-        // The keys are in a file, or this machine's own: nobody is asked.
-        "JWT_ISSUER" if !keys.is_empty() || value == DEV_ISSUER => None,
-        "JWT_ISSUER" if value.starts_with("http") => Some(issuer(client, value).await),
+        "JWT_DISCOVERY_URL" if !value.is_empty() => Some(names_issuer(client, value, issuer).await),
         "APPLICATIONINSIGHTS_CONNECTION_STRING" => {
             let mut parts = value.split(';').filter_map(|part| part.split_once('='));
             let (_, endpoint) = parts.find(|(name, _)| name.eq_ignore_ascii_case("IngestionEndpoint"))?;
@@ -80,15 +78,14 @@ async fn answers(client: &Client, url: &str) -> Found {
     }
 }
 
-async fn issuer(client: &Client, issuer: &str) -> Found {
-    let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+async fn names_issuer(client: &Client, url: &str, issuer: &str) -> Found {
     let wrong = |says: String| {
         Err((
             says,
             "JWT_ISSUER must be exactly what `issuer` says in the provider's discovery document.".into(),
         ))
     };
-    let text = match client.get(&url).send().await {
+    let text = match client.get(url).send().await {
         Ok(answer) if answer.status().is_success() => answer.text().await.unwrap_or_default(),
         Ok(answer) => return wrong(format!("{url} answers {}", answer.status().as_u16())),
         Err(fault) => {
@@ -140,10 +137,14 @@ mod tests {
         let insights = format!("InstrumentationKey=x;IngestionEndpoint={base}/");
         let asked = one(&client, "APPLICATIONINSIGHTS_CONNECTION_STRING", &insights, "").await;
         assert!(asked.unwrap().is_ok());
-        assert!(one(&client, "JWT_ISSUER", &format!("{base}/"), "").await.unwrap().is_ok());
-        let (said, _) = one(&client, "JWT_ISSUER", &base, "").await.unwrap().unwrap_err();
+        let document = format!("{base}/.well-known/openid-configuration");
+        let discovered = async |url: &str, issuer: &str| one(&client, "JWT_DISCOVERY_URL", url, issuer).await;
+        assert!(discovered(&document, &format!("{base}/")).await.unwrap().is_ok());
+        let (said, _) = discovered(&document, &base).await.unwrap().unwrap_err();
         assert!(said.contains("names"), "{said}");
-        assert!(one(&client, "JWT_ISSUER", &base, "keys.json").await.is_none());
+        let (said, _) = discovered(&format!("{base}/else"), &base).await.unwrap().unwrap_err();
+        assert!(said.contains("404"), "{said}");
+        assert!(one(&client, "JWT_ISSUER", &base, "").await.is_none());
         assert!(one(&client, "CORS_ORIGINS", &base, "").await.is_none());
         let root = tempfile::tempdir().unwrap();
         let at = |name: &str| root.path().join(name).display().to_string();
