@@ -239,11 +239,21 @@ mod tests {
 
     #[test]
     fn trees_are_bounded() {
-        let wide = json!({"or": vec![json!({"field": "a", "value": 1}); 64]});
-        assert!(filter(wide).check("/filter").is_err());
-        let deep = (0..8).fold(json!({"field": "a", "value": 1}), |inner, _| json!({"not": inner}));
-        assert!(filter(deep).check("/filter").is_err());
-        let fine = (0..7).fold(json!({"field": "a", "value": 1}), |inner, _| json!({"not": inner}));
-        assert!(filter(fine).check("/filter").is_ok());
+        let good = |value: serde_json::Value| filter(value).check("/filter").is_ok();
+        let leaf = json!({"field": "a", "value": 1});
+        let wide = |parts: usize| json!({"or": vec![leaf.clone(); parts]});
+        assert_eq!([63, 64].map(|parts| good(wide(parts))), [true, false]);
+        // Each value of a list counts, wherever the list is.
+        let list = |values: usize| json!({"and": [leaf, {"field": "a", "in": vec![1; values]}]});
+        assert_eq!([61, 62].map(|values| good(list(values))), [true, false]);
+        let not = |times: usize| (0..times).fold(leaf.clone(), |inner, _| json!({"not": inner}));
+        let and = |times: usize| (0..times).fold(leaf.clone(), |inner, _| json!({"and": [inner]}));
+        assert_eq!([good(not(7)), good(and(7)), good(not(8)), good(and(8))], [true, true, false, false]);
+        let text = |bytes: usize| json!({"field": "a", "value": "x".repeat(bytes)});
+        assert_eq!([1024, 1025].map(|bytes| good(text(bytes))), [true, false]);
+        let field = || FieldPath::parse("a").unwrap();
+        for number in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
+            assert!(Filter::eq(field(), Scalar::Number(number)).check("/filter").is_err(), "{number}");
+        }
     }
 }
