@@ -1,8 +1,8 @@
 //! `make smoke-azure`: the law of each port, held against a real subscription.
 //!
 //! It is told what the service is told (`COSMOS_ENDPOINT`, `STORAGE_ACCOUNT_URL`, …; whoever is signed in to `az` asks,
-//! unless `AZURE_CREDENTIAL` says otherwise), and works as three tenants, `conf-a`, `conf-b` and `conf-c`, which no real
-//! tenant may be called. It makes their containers, an index `smoke` and a queue `smoke`, and leaves them. What is not set
+//! unless `AZURE_CREDENTIAL` says otherwise), and works as the tenants `conf-a`, `conf-a-eu`, `conf-b` and `conf-c`, which no
+//! real tenant may be called. It makes their containers, an index `smoke` and a queue `smoke`, and leaves them. What is not set
 //! is not run, and said to be so.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a check on a terminal: it fails by panicking")]
 
@@ -90,7 +90,7 @@ impl World {
         let config = config.map_err(|faults| faults.join("\n"))?;
         let azure = config.azure.clone().ok_or("POOL_BACKEND must be `azure`")?;
         let client = azure::transport().map_err(|fault| fault.to_string())?;
-        let names = ["conf-a", "conf-b", "conf-c"].map(|name| TenantRecord::new(name, name));
+        let names = ["conf-a", "conf-a-eu", "conf-b", "conf-c"].map(|name| TenantRecord::new(name, name));
         let tenants = Tenants::new(Arc::new(MemoryDirectory::new(names)));
         let maker = azure.who.maker(client.clone());
         let identities = Arc::new(Identities::new(azure.client_id.clone(), tenants.clone(), maker));
@@ -142,7 +142,7 @@ impl World {
             index: self.azure.index.clone(),
             // As the suite's.
             dimensions: 4,
-            fields: self.config.settings.search_fields.clone().into_iter().collect(),
+            fields: conformance::INDEX_FIELDS.map(|(name, kind)| (name.to_owned(), kind)).to_vec(),
         };
         let entropy = Arc::new(OsEntropy);
         let index = AzureIndex::new(self.client.clone(), self.identities.clone(), entropy, settings).unwrap();
@@ -154,7 +154,7 @@ impl World {
         let (tenants, identities) = (self.tenants.clone(), self.identities.clone());
         let vault = Vault::new(shared, tenants, identities, self.client.clone()).unwrap();
         conformance::secrets(&vault).await;
-        // The keys `conf-a--data` and `conf-b--data` are an operator's to make.
+        // The keys `conf-a--data` and `conf-a-eu--data` are an operator's to make.
         conformance::keys(&vault).await;
     }
 

@@ -3,8 +3,10 @@
 use ::azure::{AzureHostQueues, AzureQueue, Cosmos, CosmosDirectory, Encoding, transport_trusting};
 use doubles::{
     Audit, Ca, Identity, cosmos,
-    search::{AUDIENCE, Search},
+    foundry::{self, Foundry},
+    search::{self, Search},
     storage::Azurite,
+    vault::{self, Vault},
 };
 use pool::{TenantRecord, ports::Directory};
 use std::{
@@ -37,6 +39,8 @@ pub struct Stack {
     cosmos: cosmos::Cosmos,
     azurite: Azurite,
     search: Search,
+    foundry: Foundry,
+    vault: Vault,
 }
 
 impl Stack {
@@ -59,7 +63,9 @@ impl Stack {
         let cosmos = cosmos::Cosmos::start(&identity, &audit).await;
         let azurite = Azurite::start(&ca);
         let search = Search::start(&ca, &identity, &audit).await;
-        let stack = Self { ca, audit, identity, cosmos, azurite, search };
+        let foundry = Foundry::start(&ca, &identity, &audit).await;
+        let vault = Vault::start(&ca, &identity, &audit).await;
+        let stack = Self { ca, audit, identity, cosmos, azurite, search, foundry, vault };
         stack.seed().await;
         stack
     }
@@ -83,6 +89,9 @@ impl Stack {
             ("STORAGE_ACCOUNT_URL", self.azurite.blob_url()),
             ("STORAGE_QUEUE_URL", self.azurite.queue_url()),
             ("SEARCH_ENDPOINT", self.search.url()),
+            ("KEYVAULT_URL", self.vault.url()),
+            ("FOUNDRY_ENDPOINT", self.foundry.url()),
+            ("MODEL_NAME", "offline".to_owned()),
             ("SSL_CERT_FILE", self.ca.file().display().to_string()),
         ];
         let all = settings.into_iter().chain(self.identity.environment());
@@ -95,6 +104,11 @@ impl Stack {
         let maker: ::azure::Maker = Arc::new(move |id| Ok(identity.credential(id)));
         let url = self.cosmos.url().parse().expect("a URL");
         Arc::new(CosmosDirectory::new(Arc::new(Cosmos::new(url, "pool", Some(APP.to_owned()), maker))))
+    }
+
+    /// The vaults, as their operator has them.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// The queues, as the host has them.
@@ -125,8 +139,16 @@ impl Stack {
         for asked in self.audit.all() {
             let audiences: &[&str] = match asked.service {
                 "cosmos" => &cosmos::AUDIENCES,
-                "search" => &[AUDIENCE],
-                _ => &["https://cosmos.azure.com", AUDIENCE, "https://storage.azure.com"],
+                "search" => &[search::AUDIENCE],
+                "foundry" => &[foundry::AUDIENCE],
+                "vault" => &[vault::AUDIENCE],
+                _ => &[
+                    "https://cosmos.azure.com",
+                    search::AUDIENCE,
+                    foundry::AUDIENCE,
+                    vault::AUDIENCE,
+                    "https://storage.azure.com",
+                ],
             };
             let audience = asked.audience.trim_end_matches('/');
             let known = audiences.contains(&audience) || audience.ends_with(".documents.azure.com");

@@ -191,7 +191,7 @@ impl Drop for Dev {
 }
 
 /// The binary beside this test's own, built once a process.
-pub(crate) fn binary() -> &'static Path {
+pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let test = std::env::current_exe().expect("this executable");

@@ -1,8 +1,9 @@
 //! Every operation under every fault: an answer or a typed error, soon, after few tries, with nothing half known.
 
-use crate::support::{FIELDS, World, entry, text};
+use crate::support::{World, entry, text};
 use doubles::faults::{FAULTS, Fault, Faults};
 use pool::{
+    conformance::INDEX_FIELDS as FIELDS,
     ports::{EntryKey, Index, PortError, PortResult, SearchMode, SearchQuery},
     testing::tenant,
 };

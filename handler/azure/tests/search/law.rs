@@ -1,8 +1,8 @@
 //! The law of the port, in a shared index and in one a tenant; and who asked for what.
 
-use crate::support::{FIELDS, SHARED, World, entry, sources, text};
+use crate::support::{SHARED, World, entry, sources, text};
 use doubles::search::AUDIENCE;
-use pool::{FieldType, ports::Index, testing::tenant};
+use pool::{FieldType, conformance::INDEX_FIELDS as FIELDS, ports::Index, testing::tenant};
 use std::collections::BTreeSet;
 
 #[tokio::test]

@@ -12,7 +12,10 @@ use doubles::{
 };
 use pool::{
     FieldType, TenantRecord,
-    conformance::memory::{MemoryDirectory, SeededEntropy},
+    conformance::{
+        INDEX_FIELDS as FIELDS,
+        memory::{MemoryDirectory, SeededEntropy},
+    },
     ports::{Entry, EntryKey, Hit, SearchMode, SearchQuery, Visibility},
 };
 use reqwest::Method;
@@ -93,16 +96,6 @@ impl World {
         self.raw(Method::POST, &format!("indexes('{SHARED}')/docs/search.index"), body).await
     }
 }
-
-/// What the suites' entries carry. One field has two types there, as it has while its declaration changes.
-pub(crate) const FIELDS: [(&str, FieldType); 6] = [
-    ("year", FieldType::Number),
-    ("year", FieldType::Text),
-    ("team", FieldType::Text),
-    ("open", FieldType::Bool),
-    ("absent", FieldType::Text),
-    ("f", FieldType::Text),
-];
 
 struct Minted {
     identity: Identity,

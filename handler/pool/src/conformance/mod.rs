@@ -27,7 +27,7 @@ pub use blobs::blobs;
 pub use directory::directory;
 pub use embedder::embedder;
 pub use extractor::extractor;
-pub use index::index;
+pub use index::{INDEX_FIELDS, index};
 pub use keys::keys;
 pub use links::{Sender, links};
 pub use model::model;

@@ -1,0 +1,54 @@
+//! `make smoke-azure`, on what stands in for a subscription: that it works, and fails when something does not.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::process::Output;
+use tests::azure::Stack;
+
+/// Runs the example, which `cargo test --workspace` builds.
+async fn smoke(stack: &Stack, settings: &[(&str, &str)]) -> (Option<i32>, String) {
+    let example = tests::binary().with_file_name("examples").join("smoke");
+    assert!(example.exists(), "{} is not there: `cargo build --example smoke`", example.display());
+    let mut command = tokio::process::Command::new(example);
+    command.envs(stack.environment()).envs([("AZURE_CREDENTIAL", "managed_identity"), ("SMOKE_LAG_MS", "0")]);
+    let Output { status, stdout, stderr } =
+        command.envs(settings.iter().copied()).kill_on_drop(true).output().await.unwrap();
+    (status.code(), String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned())
+}
+
+#[test]
+fn the_law_of_each_port_is_held_against_a_deployment_that_is_told() {
+    tests::alone(async {
+        let folder = tempfile::tempdir().unwrap();
+        let stack = Stack::of(folder.path()).await;
+        for key in ["conf-a--data", "conf-a-eu--data"] {
+            stack.vault().create_key("shared", key);
+        }
+        let (code, said) = smoke(&stack, &[]).await;
+        assert_eq!(code, Some(0), "{said}");
+        for port in ["records", "blobs", "queue", "index", "vault", "model"] {
+            assert!(
+                said.lines().any(|line| line.starts_with(port) && line.contains(" ok ")),
+                "{port}: {said}"
+            );
+        }
+        stack.audited();
+
+        // An identity that is not the app's is refused everywhere, and what is not set is said not to be run.
+        let (code, said) = smoke(
+            &stack,
+            &[("AZURE_CLIENT_ID", "a-stranger"), ("KEYVAULT_URL", ""), ("FOUNDRY_ENDPOINT", "")],
+        )
+        .await;
+        assert_eq!(code, Some(1), "{said}");
+        assert!(!said.lines().any(|line| line.contains(" ok ")), "{said}");
+        for port in ["vault", "model"] {
+            assert!(
+                said.lines().any(|line| line.starts_with(port) && line.contains("not run")),
+                "{port}: {said}"
+            );
+        }
+
+        let (code, said) = smoke(&stack, &[("COSMOS_ENDPOINT", "")]).await;
+        assert!(code == Some(2) && said.contains("COSMOS_ENDPOINT"), "{said}");
+    });
+}
