@@ -71,14 +71,19 @@ impl Dev {
         let forget = if options.forget { options.state.as_os_str() } else { "".as_ref() };
         command.args(["-c", KEEPER, "keeper"]).arg(forget).arg(binary()).args(["dev", "--state"]);
         command.arg(&options.state).args(["--port", "0", "--strict", "--verbose"]).args(&options.arguments);
-        command.current_dir(crate::repository()).envs(options.settings);
+        command.current_dir(crate::repository());
         let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build();
         let mut http = http.expect("a client");
         if azure::chosen() {
             let stack = Stack::of(&options.state).await;
-            command.envs(stack.environment());
+            // A test's own model is there instead of Foundry.
+            let own_model = options.settings.iter().any(|(name, _)| name == "MODEL_ENDPOINT");
+            let set =
+                stack.environment().into_iter().filter(|(name, _)| !own_model || name != "FOUNDRY_ENDPOINT");
+            command.envs(set);
             http = stack.client();
         }
+        command.envs(options.settings);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut keeper = command.spawn().expect("sh");
         let log = Log::default();

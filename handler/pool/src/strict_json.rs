@@ -71,10 +71,6 @@ impl<'de> Visitor<'de> for Strict {
         Ok(Value::String(value.to_owned()))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
-    }
-
     fn visit_unit<E>(self) -> Result<Value, E> {
         Ok(Value::Null)
     }
@@ -111,6 +107,13 @@ mod tests {
             assert!(parse(text.as_bytes(), 8).unwrap_err().starts_with("a member occurs twice"), "{text}");
         }
         assert!(parse(br#"{"a":{"a":1}}"#, 8).is_ok());
+    }
+
+    #[test]
+    fn a_text_is_the_value_that_it_says() {
+        let text = r#" {"a": [true, false, null, -1, 18446744073709551615, 0.5, "b\n\u00e9", {}, []], "": {"c": ""}} "#;
+        let plain: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(parse(text.as_bytes(), 8), Ok(plain));
     }
 
     #[test]

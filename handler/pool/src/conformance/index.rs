@@ -3,24 +3,13 @@
 
 use super::naughty::NAUGHTY;
 use crate::{
-    FieldType, TenantId,
+    TenantId,
     filter::{Filter, Scalar},
     ports::{Entry, EntryKey, Hit, Index, SearchMode, SearchQuery, Visibility},
     testing::tenant,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
-
-/// The fields that the suite's entries have, for indexes that want them declared. One has two types, as it has while its
-/// declaration changes.
-pub const INDEX_FIELDS: [(&str, FieldType); 6] = [
-    ("year", FieldType::Number),
-    ("year", FieldType::Text),
-    ("team", FieldType::Text),
-    ("open", FieldType::Bool),
-    ("absent", FieldType::Text),
-    ("f", FieldType::Text),
-];
 
 /// Runs the suite on an index in which the tenants `conf-a`, `conf-b` and `conf-c` have nothing.
 pub async fn index(index: &dyn Index) {

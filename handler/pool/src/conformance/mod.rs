@@ -27,7 +27,7 @@ pub use blobs::blobs;
 pub use directory::directory;
 pub use embedder::embedder;
 pub use extractor::extractor;
-pub use index::{INDEX_FIELDS, index};
+pub use index::index;
 pub use keys::keys;
 pub use links::{Sender, links};
 pub use model::model;
@@ -36,3 +36,14 @@ pub use queries::sort_key;
 pub use queue::{QueueReader, queue};
 pub use records::{new_row, records};
 pub use secrets::secrets;
+
+/// The fields that [`index`]'s entries have, for indexes that want them declared. One has two types, as it has while its
+/// declaration changes.
+pub const INDEX_FIELDS: [(&str, crate::FieldType); 6] = [
+    ("year", crate::FieldType::Number),
+    ("year", crate::FieldType::Text),
+    ("team", crate::FieldType::Text),
+    ("open", crate::FieldType::Bool),
+    ("absent", crate::FieldType::Text),
+    ("f", crate::FieldType::Text),
+];
