@@ -1,7 +1,7 @@
 //! The managed-identity endpoint of App Service, <https://learn.microsoft.com/azure/app-service/overview-managed-identity>.
 
 use crate::{
-    Server,
+    Ca, Server,
     audit::{Asked, Audit},
 };
 use async_trait::async_trait;
@@ -22,6 +22,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::{
     collections::{BTreeSet, HashMap},
+    net::SocketAddr,
     sync::{Arc, Mutex},
 };
 
@@ -70,6 +71,17 @@ impl Identity {
 
     /// The same, with tokens that live for `lifetime` seconds.
     pub async fn with_lifetime(assigned: &[&str], audit: &Audit, lifetime: i64) -> Self {
+        let (shared, router) = Self::parts(assigned, audit, lifetime);
+        Self(Arc::new(Inner { server: Server::plain(router).await, shared }))
+    }
+
+    /// The same over TLS, so that a [proxy](crate::faults::Faults) can stand before it.
+    pub async fn over_tls(ca: &Ca, assigned: &[&str], audit: &Audit) -> Self {
+        let (shared, router) = Self::parts(assigned, audit, 3_600);
+        Self(Arc::new(Inner { server: Server::tls(ca, router).await, shared }))
+    }
+
+    fn parts(assigned: &[&str], audit: &Audit, lifetime: i64) -> (Arc<Shared>, Router) {
         let shared = Arc::new(Shared {
             secret: "a-header-that-only-the-app-knows".to_owned(),
             assigned: assigned.iter().map(|id| (*id).to_owned()).collect(),
@@ -78,7 +90,12 @@ impl Identity {
             lifetime,
         });
         let router = Router::new().route("/msi/token", get(answer)).with_state(shared.clone());
-        Self(Arc::new(Inner { server: Server::plain(router).await, shared }))
+        (shared, router)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.0.server.address()
     }
 
     /// `IDENTITY_ENDPOINT` and `IDENTITY_HEADER`.
