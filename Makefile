@@ -30,11 +30,11 @@ package: stage ## Pack it, the same bytes every time, into target/app.zip, and h
 	target/release/handler stage target/app --zip target/app.zip
 	target/release/handler doctor --package target/app.zip
 
-bench: ## Measure, as ratios against a floor in the same run
+bench: servers ## Measure, as ratios against a floor in the same run
 	$(CARGO) build --release --locked -p handler
 	$(CARGO) bench --locked -p handler --bench service
 	$(CARGO) bench --locked -p local --bench local -- 1000 1000 5
-	$(CARGO) bench --locked -p azure --bench storage
+	tests/loopback $(CARGO) bench --locked --offline -p azure --bench storage
 
 smoke-azure: ## Hold the law of each port against a real subscription, told by its settings
 	$(CARGO) run --locked -p handler --example smoke
