@@ -4,12 +4,9 @@ use super::{Fault, show};
 use crate::{backend, config::Config};
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets::NOTHING};
-use pool::{TenantRecord, TenantStatus, is_tenant_name, ports::Directory};
+use pool::{TenantRecord, TenantStatus, ports::Directory};
 use serde_json::Value;
 use std::{path::PathBuf, process::Stdio, sync::Arc};
-
-/// Containers of the pool's or the host's own: a tenant so called would be given them.
-const TAKEN: [&str; 3] = ["uploads", "deployments", "dead-events"];
 
 /// See to the tenants of the directory: that of the backend that the settings name.
 #[derive(Debug, Subcommand)]
@@ -213,13 +210,7 @@ fn shown(status: TenantStatus) -> &'static str {
 }
 
 fn id(text: &str) -> Result<String, String> {
-    if !is_tenant_name(text) {
-        return Err("3 to 40 of a-z, 0-9 and single hyphens between".into());
-    }
-    if TAKEN.contains(&text) || text.starts_with("azure-webjobs") {
-        return Err("a container of the pool is called so".into());
-    }
-    Ok(text.to_owned())
+    TenantRecord::new(text, text).check().map(|()| text.to_owned()).map_err(str::to_owned)
 }
 
 /// A name of Azure's: nothing that a program could take for an option, or a shell for more than a word.
@@ -287,6 +278,18 @@ mod tests {
         }
         assert!(parsed(&["add", "acme", "--parameter=tenant=other"]).is_err());
         assert!(parsed(&["add", "acme", "--deploy"]).is_err(), "a deployment needs its group");
+    }
+
+    #[test]
+    fn what_the_pool_does_not_name_is_not_deployed() {
+        let bicep = include_str!("../../../infra/tenant.bicep");
+        let names: Vec<String> = pool::RESERVED.iter().map(|name| format!("'{name}'")).collect();
+        let refused = format!(
+            "contains([{}], replace(tenant, '-poison', '')) || startsWith(tenant, '{}') ?",
+            names.join(", "),
+            pool::RESERVED_PREFIX
+        );
+        assert!(bicep.contains(&refused), "infra/tenant.bicep must say: {refused}");
     }
 
     #[test]

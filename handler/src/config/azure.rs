@@ -89,9 +89,8 @@ pub(super) fn read(
         }
     };
     let index = text("SEARCH_INDEX");
-    let letters = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    if !(2..=80).contains(&index.len()) || !index.bytes().all(letters) || index.contains("--") {
-        faults.push("SEARCH_INDEX must be 2 to 80 of a-z, 0-9 and single hyphens".into());
+    if !azure::is_index_name(&index) {
+        faults.push("SEARCH_INDEX must be 2 to 128 of a-z, 0-9, and single - or _ between".into());
     }
     let seal = seal_keys(&text("SEAL_KEYS"));
     if seal.is_none() {
@@ -192,6 +191,8 @@ mod tests {
             ("SEARCH_ENDPOINT", "ftp://s"),
             ("SEARCH_INDEX", "Documents"),
             ("SEARCH_INDEX", "a--b"),
+            ("SEARCH_INDEX", "-a"),
+            ("SEARCH_INDEX", "a-"),
             ("KEYVAULT_URL", "http://vault.example"),
             ("FOUNDRY_ENDPOINT", "x"),
             ("AZURE_CREDENTIAL", "key"),
@@ -203,6 +204,13 @@ mod tests {
         ] {
             let faults = read_with(&[(name, bad)], true).unwrap_err();
             assert!(faults.len() == 1 && faults[0].starts_with(name), "{name}={bad}: {faults:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_index_takes_for_its_name_is_taken() {
+        for good in ["documents", "a_b-c", &"a".repeat(128)] {
+            assert_eq!(read_with(&[("SEARCH_INDEX", good)], true).unwrap().index, good);
         }
     }
 

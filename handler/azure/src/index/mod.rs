@@ -19,7 +19,7 @@ mod schema;
 mod tests;
 mod words;
 
-pub use schema::IndexSettings;
+pub use schema::{IndexSettings, is_index_name};
 
 use crate::{
     Identities, Tenants,
@@ -32,7 +32,7 @@ use pool::{
     ports::{Entropy, Entry, EntryKey, Hit, Index, PortError, PortResult, SearchMode, SearchQuery},
 };
 use reqwest::Method;
-use schema::{Schema, is_index_name};
+use schema::Schema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::{

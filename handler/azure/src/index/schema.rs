@@ -38,7 +38,7 @@ pub(super) fn column(field: &str, kind: FieldType) -> String {
 }
 
 /// Whether the service takes it for an index's name: 2 to 128 of `[a-z0-9_-]`, no two of `_-` together or at an end.
-pub(super) fn is_index_name(name: &str) -> bool {
+pub fn is_index_name(name: &str) -> bool {
     let word =
         |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     (2..=128).contains(&name.len()) && name.split(['-', '_']).all(word)
