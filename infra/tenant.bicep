@@ -31,9 +31,9 @@ var tags = { tenantScope: 'tenant', tenantId: tenant }
 // "Cosmos DB Built-in Data Contributor", of the account's own roles, not of Azure's.
 var dataContributor = '${cosmos.id}/sqlRoleDefinitions/00000000-0000-0000-0000-000000000002'
 var collection = ownContainers ? '${tenant}-documents' : 'documents'
-// A tenant that is called as a container of the pool or of the Functions host would be given it. This is no container's name,
+// A tenant that is called as a container or queue of the pool or of the Functions host would be given it. This is no container's name,
 // so that the deployment fails.
-var containerName = contains(['uploads', 'deployments', 'dead-events'], tenant) || startsWith(tenant, 'azure-webjobs') ? '-' : tenant
+var containerName = contains(['uploads', 'deployments', 'dead-events', 'blob-events', 'ingest', 'runs'], replace(tenant, '-poison', '')) || startsWith(tenant, 'azure-webjobs') ? '-' : tenant
 // Vaults are named by a hash: a tenant's name may be longer than a vault's.
 var ownVaultName = 'kv-${uniqueString(vaultToken, tenant)}'
 var vaultRoles = ownVault ? [roles.KeyVaultSecretsUser.id, roles.KeyVaultCryptoServiceEncryptionUser.id] : []

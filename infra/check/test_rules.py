@@ -83,7 +83,7 @@ def test_resources_say_whose_they_are(tmp_path):
         assert container.body["properties"] == {"publicAccess": "None", "metadata": {"tenantId": tenant}}
 
 
-@pytest.mark.parametrize("name", ["uploads", "deployments", "dead-events", "azure-webjobs-secrets"])
+@pytest.mark.parametrize("name", ["uploads", "deployments", "dead-events", "runs-poison", "azure-webjobs-secrets"])
 def test_a_tenant_that_is_called_as_a_container_of_the_pool_cannot_be_deployed(tmp_path, name):
     found = Copy(tmp_path).deployment(tenants=[{"id": name}])
     assert faults(schemas("arm"), by_key(found, "tenantWalls[0]/container"))
