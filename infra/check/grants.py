@@ -27,6 +27,12 @@ def grants(found: Deployment) -> dict:
     tenant = {"always": both, "documents": either("Microsoft.DocumentDB/"), "keys": either("Microsoft.KeyVault/")}
     told = len(both) * 2 + sum(len(each) for choice in ("documents", "keys") for each in tenant[choice].values())
     assert told == len(shared) + len(own), "a grant that is neither of all tenants nor of the documents or keys of some"
+    # Indexes are the app's to make, so the hook after a deployment gives them; its test holds it to this.
+    role = next(each for each in json.loads((INFRA / "roles.json").read_text()).values() if each["name"] == "Search Index Data Contributor")
+    tenant["index"] = {
+        kind: [{"name": role["name"], "scope": f"Microsoft.Search/searchServices/srch-pooled-TOKEN/indexes/{index}", "role": role["id"]}]
+        for kind, index in (("shared", "documents"), ("own", "TENANT-documents"))
+    }
     return {"app": _of(found, "identity/identity", "", token), "tenant": tenant,
             "workload": _of(found, "tenantWalls[2]/workload", "fabrikam", token)}  # fmt: skip
 

@@ -36,6 +36,7 @@ pub(super) struct Tenant {
     pub(super) always: Vec<Grant>,
     pub(super) documents: Either,
     pub(super) keys: Either,
+    pub(super) index: Either,
 }
 
 #[derive(Deserialize)]
@@ -143,7 +144,7 @@ pub(super) fn look(text: &str) -> Result<Vec<Check>, Fault> {
         } else if let Some(tenant) = name.strip_prefix("id-tenant-") {
             let of = &grants.tenant;
             let mut wanted: Vec<_> = of.always.iter().map(|grant| place(tenant, grant)).collect();
-            for either in [&of.documents, &of.keys] {
+            for either in [&of.documents, &of.keys, &of.index] {
                 let own: Vec<_> = either.own.iter().map(|grant| place(tenant, grant)).collect();
                 // With one of its own it has no business in what is shared.
                 let has = own.iter().any(|grant| mine.iter().any(|item| is(item, grant)));
@@ -176,7 +177,7 @@ fn compare(
         let (role, at) = (&grant.name, &grant.scope);
         let Some(Item::Assignment { condition, .. }) = mine.iter().find(|item| is(item, grant)) else {
             if cosmos || !grant.scope.contains("/Microsoft.DocumentDB/") {
-                let mend = "`azd provision` gives it.".to_owned();
+                let mend = "`azd up` gives it.".to_owned();
                 checks.push(found(name, State::Bad, format!("lacks {role} at {at}"), mend));
             }
             continue;

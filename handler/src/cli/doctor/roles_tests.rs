@@ -40,15 +40,19 @@ fn pool() -> (Vec<Value>, Vec<Value>) {
         list.into_iter().map(move |grant| assignment(who, tenant, &grant)).collect::<Vec<_>>()
     };
     let tenant = grants.tenant;
-    let all = |more: [Vec<Grant>; 2]| [tenant.always.clone(), more.concat()].concat();
+    let all = |more: [Vec<Grant>; 3]| [tenant.always.clone(), more.concat()].concat();
     let given = [
         of("id-pooled-abc", "", grants.app),
         of(
             "id-tenant-contoso",
             "contoso",
-            all([tenant.documents.shared.clone(), tenant.keys.shared.clone()]),
+            all([tenant.documents.shared.clone(), tenant.keys.shared.clone(), tenant.index.shared.clone()]),
         ),
-        of("id-tenant-fabrikam", "fabrikam", all([tenant.documents.own.clone(), tenant.keys.own.clone()])),
+        of(
+            "id-tenant-fabrikam",
+            "fabrikam",
+            all([tenant.documents.own.clone(), tenant.keys.own.clone(), tenant.index.own.clone()]),
+        ),
         of("id-workload-fabrikam", "fabrikam", grants.workload),
     ];
     (names.map(identity).into(), given.concat())
@@ -143,6 +147,8 @@ fn each_role_too_many_is_told() {
         // A workload with what its tenant's first identity has, or with another tenant's container.
         ("id-workload-fabrikam", "fabrikam", &shared.documents.shared[0], None),
         ("id-workload-fabrikam", "fabrikam", &shared.always[3], None),
+        ("id-workload-fabrikam", "fabrikam", &shared.index.own[0], None),
+        ("id-tenant-contoso", "fabrikam", &shared.index.own[0], None),
         ("id-workload-fabrikam", "contoso", &shared.always[0], None),
         // A tenant with its own, in what is shared too.
         ("id-tenant-fabrikam", "fabrikam", &shared.documents.shared[0], None),
