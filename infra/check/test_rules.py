@@ -175,9 +175,9 @@ def test_nothing_is_allowed_by_a_star(tmp_path):
     assert wildcards(copy.deployment()) == ["storage/tenantRole", "app/app"]
 
 
-def test_a_tenants_own_workload_acts_for_it_where_it_is_asked_for():
+def test_a_tenants_own_workload_has_an_identity_where_it_is_asked_for():
     found = deployment().of("Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials")
-    assert [each.name for each in found] == ["id-tenant-fabrikam/workload"]
+    assert [each.name for each in found] == ["id-workload-fabrikam/workload"]
     assert found[0].body["properties"] == {"issuer": "https://idp.example", "subject": "job", "audiences": ["api://AzureADTokenExchange"]}
 
 
