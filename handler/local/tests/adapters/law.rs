@@ -5,9 +5,35 @@ use async_trait::async_trait;
 use local::{Local, LocalQueue, Options};
 use pool::{
     conformance::{self, QueueReader, memory::ManualClock},
-    ports::QueueName,
+    ports::{Directory, QueueName},
 };
 use std::sync::Arc;
+
+/// One tenant's broken row is no other tenant's trouble.
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_passed_over() {
+    let root = tempfile::tempdir().unwrap();
+    let directory = open(root.path()).directory;
+    for name in ["conf-a", "conf-c"] {
+        directory.put(&pool::TenantRecord::new(name, name)).await.unwrap();
+    }
+    let platform = rusqlite::Connection::open(root.path().join("platform.db")).unwrap();
+    for (id, record) in [("conf-0", "no JSON"), ("conf-b", "{}"), ("conf-d", "null")] {
+        let sql = "INSERT INTO tenants (id, container, record) VALUES (?1, ?1, ?2)";
+        platform.execute(sql, [id, record]).unwrap();
+    }
+    for limit in [1, 100] {
+        let mut found: Vec<String> = Vec::new();
+        loop {
+            let page = directory.list(found.last().map(String::as_str), limit).await.unwrap();
+            if page.is_empty() {
+                break;
+            }
+            found.extend(page.into_iter().map(|record| record.id));
+        }
+        assert_eq!(found, ["conf-a", "conf-c"], "by {limit}");
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records() {
