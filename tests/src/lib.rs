@@ -24,7 +24,7 @@ mod wait;
 
 pub use answer::{Answer, HEADERS};
 pub use client::{Caller, Sending, form};
-pub use dev::{Dev, Options};
+pub use dev::{Dev, Options, binary};
 pub use oidc::Oidc;
 pub use sse::Event;
 pub use testdata::{repository, testdata};
