@@ -28,6 +28,8 @@ pub struct Options {
     pub state: PathBuf,
     /// Whether the folder is removed at the end.
     pub forget: bool,
+    /// The program; `None`: this build's.
+    pub program: Option<PathBuf>,
     /// More arguments.
     pub arguments: Vec<String>,
     /// Settings.
@@ -69,7 +71,8 @@ impl Dev {
     pub async fn start(options: Options) -> Self {
         let mut command = Command::new("sh");
         let forget = if options.forget { options.state.as_os_str() } else { "".as_ref() };
-        command.args(["-c", KEEPER, "keeper"]).arg(forget).arg(binary()).args(["dev", "--state"]);
+        command.args(["-c", KEEPER, "keeper"]).arg(forget);
+        command.arg(options.program.as_deref().unwrap_or_else(|| binary())).args(["dev", "--state"]);
         command.arg(&options.state).args(["--port", "0", "--strict", "--verbose"]).args(&options.arguments);
         command.current_dir(crate::repository());
         let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build();
@@ -196,6 +199,9 @@ impl Drop for Dev {
 }
 
 /// The binary beside this test's own, built once a process.
+///
+/// # Panics
+/// If it does not build.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {

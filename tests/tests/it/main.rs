@@ -13,6 +13,8 @@ mod job;
 mod matrix;
 mod naming;
 mod oidc;
+mod otlp;
+mod package;
 mod paging;
 mod runs;
 mod security;
