@@ -1,7 +1,7 @@
 # The commands of the README. `make` alone lists them.
 CARGO ?= cargo
 
-.PHONY: help dev test servers check stage package bench functions deny edge sbom infra smoke-azure prove nightly sabotage mutants fuzz
+.PHONY: help dev test servers check stage package bench functions deny edge sbom infra contract smoke-azure prove nightly sabotage mutants fuzz
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,7 +13,7 @@ test: servers ## Run every test, on both backends, and every check of the deploy
 	$(CARGO) test --workspace --locked --no-run
 	tests/loopback $(CARGO) test --workspace --locked --offline --no-fail-fast
 	TESTS_BACKEND=azure tests/loopback $(CARGO) test --workspace --locked --offline --test it
-	$(MAKE) infra edge
+	$(MAKE) infra edge contract
 
 servers: ## Install the servers that tests start: Azurite, an OpenID provider, Microsoft's SDKs
 	$(CARGO) test --workspace --locked --test install
@@ -30,11 +30,11 @@ package: stage ## Pack it, the same bytes every time, into target/app.zip, and h
 	target/release/handler stage target/app --zip target/app.zip
 	target/release/handler doctor --package target/app.zip
 
-bench: ## Measure, as ratios against a floor in the same run
+bench: servers ## Measure, as ratios against a floor in the same run
 	$(CARGO) build --release --locked -p handler
 	$(CARGO) bench --locked -p handler --bench service
 	$(CARGO) bench --locked -p local --bench local -- 1000 1000 5
-	$(CARGO) bench --locked -p azure --bench storage
+	tests/loopback $(CARGO) bench --locked --offline -p azure --bench storage
 
 smoke-azure: ## Hold the law of each port against a real subscription, told by its settings
 	$(CARGO) run --locked -p handler --example smoke
@@ -80,6 +80,17 @@ edge: $(EDGE)/ready ## Check the edge: gateway, queries, workflows, container, s
 	NODE_PATH=$(CURDIR)/$(EDGE)/node_modules PATH=$(CURDIR)/$(EDGE)/venv/bin:$$PATH \
 		$(EDGE)/venv/bin/python -B -m pytest -q -p no:cacheprovider infra/check/edge
 
+CONTRACT := target/contract
+
+contract: $(CONTRACT)/ready ## Ask the service what its OpenAPI description allows and forbids, and hold the answers to it
+	$(CARGO) build --locked -p handler
+	tests/contract/run.sh
+
+$(CONTRACT)/ready: tests/contract/requirements.txt
+	python3 -m venv --clear $(CONTRACT)
+	$(CONTRACT)/bin/pip install -q --disable-pip-version-check -r $<
+	touch $@
+
 sbom: $(EDGE)/ready ## Write the bill of materials of the binary, CycloneDX, to target/handler.cdx.json
 	$(EDGE)/venv/bin/python -B infra/check/edge/sbom.py target/handler.cdx.json
 
@@ -96,6 +107,7 @@ prove: ## Print the figures of the proof of isolation, with counts and seeds
 
 nightly: ## The same, at length, and the fuzzers
 	PROVE_TIMES=34 $(MAKE) prove
+	CONTRACT_EXAMPLES=200 $(MAKE) contract
 	$(MAKE) fuzz FUZZ_SECONDS=600
 
 sabotage: ## Take the guards away one by one: a test falls for each

@@ -21,7 +21,7 @@ param vaultToken string
 param ownContainers bool = false
 @description('Secrets and keys in a vault of its own; else a key in the shared one.')
 param ownVault bool = false
-@description('The OpenID issuer of a workload that may then act as the tenant\'s identity, past the app that keeps tenants apart: without ownContainers and ownIndex it reads every tenant\'s rows and passages, and with them still every agent of the project. For workloads of the operator\'s own. Empty: none.')
+@description('The OpenID issuer of a workload of the tenant\'s own, which then acts as a second identity that may do what the first may in the tenant\'s blob container, and nothing else. Empty: none, and no second identity.')
 param federatedIssuer string = ''
 @description('The exact `sub` of that workload.')
 param federatedSubject string = ''
@@ -31,9 +31,9 @@ var tags = { tenantScope: 'tenant', tenantId: tenant }
 // "Cosmos DB Built-in Data Contributor", of the account's own roles, not of Azure's.
 var dataContributor = '${cosmos.id}/sqlRoleDefinitions/00000000-0000-0000-0000-000000000002'
 var collection = ownContainers ? '${tenant}-documents' : 'documents'
-// A tenant that is called as a container of the pool or of the Functions host would be given it. This is no container's name,
+// A tenant that is called as a container or queue of the pool or of the Functions host would be given it. This is no container's name,
 // so that the deployment fails.
-var containerName = contains(['uploads', 'deployments', 'dead-events'], tenant) || startsWith(tenant, 'azure-webjobs') ? '-' : tenant
+var containerName = contains(['uploads', 'deployments', 'dead-events', 'blob-events', 'ingest', 'runs'], replace(tenant, '-poison', '')) || startsWith(tenant, 'azure-webjobs') ? '-' : tenant
 // Vaults are named by a hash: a tenant's name may be longer than a vault's.
 var ownVaultName = 'kv-${uniqueString(vaultToken, tenant)}'
 var vaultRoles = ownVault ? [roles.KeyVaultSecretsUser.id, roles.KeyVaultCryptoServiceEncryptionUser.id] : []
@@ -48,8 +48,18 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
   properties: {}
 }
 
+// Whoever works outside the app works past the app, which alone keeps tenants apart in shared stores. So the tenant's own workload
+// is somebody else, with rights to what is the tenant's alone.
+resource workload 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = if (!empty(federatedIssuer)) {
+  // Not a name that a tenant's first identity could have, whatever the tenant is called.
+  name: 'id-workload-${tenant}'
+  location: location
+  tags: tags
+  properties: {}
+}
+
 resource federated 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials@2024-11-30' = if (!empty(federatedIssuer)) {
-  parent: identity
+  parent: workload
   name: 'workload'
   properties: {
     issuer: federatedIssuer
@@ -86,6 +96,18 @@ resource ownBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   properties: {
     roleDefinitionId: tenantRoleId
     principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+    conditionVersion: '2.0'
+    condition: ownCondition
+  }
+}
+
+resource workloadBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(federatedIssuer)) {
+  name: guid(container.id, workload.id, tenantRoleId)
+  scope: container
+  properties: {
+    roleDefinitionId: tenantRoleId
+    principalId: workload.properties.principalId
     principalType: 'ServicePrincipal'
     conditionVersion: '2.0'
     condition: ownCondition
@@ -244,3 +266,4 @@ resource models 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 output clientId string = identity.properties.clientId
 output principalId string = identity.properties.principalId
 output vaultName string = ownVault ? ownVaultName : ''
+output workloadClientId string = empty(federatedIssuer) ? '' : workload.properties.clientId

@@ -47,7 +47,7 @@ enum Command {
     Verify(verify::Verify),
     /// Ask a running service whether it is well: exit code 0, or 1.
     Health(health::Health),
-    /// Look at settings, and at a package, and tell what is wrong and how to mend it: exit code 0, or 1.
+    /// Look at settings, a package, or roles, and tell what is wrong and how to mend it: exit code 0, or 1.
     ///
     /// Of each setting it tells where its value is from, and whether what it names answers. Nothing is changed.
     Doctor(doctor::Doctor),

@@ -1,6 +1,6 @@
 //! The log: one JSON object a line, on standard output, where the host takes it up; and the layer of telemetry.
 
-use crate::telemetry::Telemetry;
+use crate::telemetry::{self, Telemetry};
 use tracing::Subscriber;
 use tracing_subscriber::{
     EnvFilter, Layer, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
@@ -23,6 +23,7 @@ pub fn start(
             .with(layer.with_filter(Telemetry::filter()))
             .try_init()?,
     }
+    pool::telemetry::tell_traceparent(telemetry::current);
     Ok(())
 }
 

@@ -98,7 +98,11 @@ fn parameters(http: &Http) -> Vec<Value> {
 }
 
 fn responses(http: &Http, generator: &mut SchemaGenerator) -> Value {
-    let events = json!({"schema": {"type": "string"}});
+    // A stream of such objects, in the frame of server-sent events.
+    let text = json!({"type": "string"});
+    let events = json!({"schema": {
+        "type": "object", "required": ["data"], "properties": {"id": text, "event": text, "data": text},
+    }});
     let (status, content) = match http.gives {
         Gives::One(schema) => ("200", json!({"application/json": {"schema": schema(generator)}})),
         Gives::Many(schema) => {
@@ -108,7 +112,7 @@ fn responses(http: &Http, generator: &mut SchemaGenerator) -> Value {
             ("200", json!({"application/json": {"schema": schema(generator)}, "text/event-stream": events}))
         }
         Gives::Events => ("200", json!({"text/event-stream": events})),
-        Gives::Bytes => ("200", json!({"*/*": {"schema": {"type": "string", "format": "binary"}}})),
+        Gives::Bytes => ("200", json!({"*/*": {"schema": {}}})),
         Gives::Nothing => ("204", Value::Null),
     };
     let mut responses = Map::new();

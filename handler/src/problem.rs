@@ -33,7 +33,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::NotFound => StatusCode::NOT_FOUND,
         Error::Conflict(_) => StatusCode::CONFLICT,
         Error::Stale => StatusCode::PRECONDITION_FAILED,
-        Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::TooLarge { .. } | Error::TooMuch(_) => StatusCode::PAYLOAD_TOO_LARGE,
         Error::UnsupportedMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Exhausted { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -53,10 +53,14 @@ pub fn response(error: &Error, request_id: &str) -> Response {
         "detail": error.to_string(),
         "instance": request_id,
     });
-    if let Error::Invalid(faults) = error {
-        let faults: Vec<_> =
-            faults.iter().map(|f| json!({"pointer": f.pointer, "message": f.message})).collect();
-        problem["errors"] = faults.into();
+    let faults = match error {
+        Error::Invalid(faults) => faults.as_slice(),
+        Error::TooMuch(fault) => std::slice::from_ref(fault),
+        _ => &[],
+    };
+    if !faults.is_empty() {
+        let told = faults.iter().map(|f| json!({"pointer": f.pointer, "message": f.message}));
+        problem["errors"] = told.collect();
     }
     if status.is_server_error() {
         tracing::error!(request_id, error = %chain(error), "the request failed");
@@ -111,6 +115,7 @@ mod tests {
             Error::Stale,
             Error::KeyReused,
             Error::TooLarge { limit: 1 },
+            Error::TooMuch(pool::FieldError { pointer: "/a".into(), message: "b".into() }),
             Error::UnsupportedMedia("m".into()),
             Error::Exhausted { retry_after: std::time::Duration::ZERO },
             Error::Unavailable(PortError::unavailable("canary")),

@@ -66,7 +66,7 @@ pub(crate) fn belongs_to(span: &Span, scope: &Scope) {
 fn fresh(entropy: &dyn Entropy) -> String {
     let mut bytes = [0; 16];
     entropy.fill(&mut bytes);
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    pool::hex(&bytes)
 }
 
 /// Puts the headers on, and writes the line: no path, no query, no body, no token.

@@ -9,6 +9,7 @@ from access import BLOBS, CONTAINERS, DELEGATE, Ask, Condition, allowed
 from bicep import Fault
 from deploy import Deployment
 from given import INFRA, TENANTS, Copy, deployment, parameters
+from grants import grants
 
 READ, WRITE, ADD, DELETE = f"{BLOBS}/read", f"{BLOBS}/write", f"{BLOBS}/add/action", f"{BLOBS}/delete"
 LIST, TAGGED = "Blob.List", "Blob.Write.WithTagHeaders"
@@ -19,7 +20,9 @@ def account(found):
 
 
 def who(name):
-    """A tenant's principal; `app`, or `topic`: Event Grid's."""
+    """A tenant's principal, or its workload's; `app`, or `topic`: Event Grid's."""
+    if name.endswith("/workload"):
+        return who(name.removesuffix("/workload")).replace("/identity.", "/workload.")
     at = [tenant["id"] for tenant in TENANTS].index(name) if name not in ("app", "topic", "stranger") else None
     known = {"app": "identity/identity.properties", "topic": "events/topic.identity", "stranger": "nobody"}
     return f"«{known.get(name, f'tenantWalls[{at}]/identity.properties')}.principalId»"
@@ -86,6 +89,17 @@ TABLE = [
     ("yes", "contoso", DELEGATE, "contoso", {}),
     ("no", "stranger", DELEGATE, "contoso", {}),
     ("no", "stranger", READ, "contoso", {"path": "files/file_1"}),
+    # A tenant's own workload has the tenant's container, and not what it shares with others.
+    *[("yes", "fabrikam/workload", action, "fabrikam", {"path": "files/file_1"}) for action in (READ, WRITE, ADD, DELETE)],
+    ("yes", "fabrikam/workload", READ, "fabrikam", {"sub": LIST}),
+    ("no", "fabrikam/workload", READ, "contoso", {"path": "files/file_1"}),
+    ("no", "fabrikam/workload", READ, "contoso", {"sub": LIST}),
+    ("no", "fabrikam/workload", WRITE, "contoso", {"path": "x"}),
+    ("no", "fabrikam/workload", WRITE, "fabrikam", {"path": "x", "sub": TAGGED, "new_tags": {"tenantId": "contoso"}}),
+    ("no", "fabrikam/workload", WRITE, "uploads", {"path": "fabrikam/report.pdf"}),
+    ("no", "fabrikam/workload", READ, "uploads", {"path": "contoso/report.pdf"}),
+    ("no", "fabrikam/workload", READ, "deployments", {"path": "app.zip"}),
+    ("no", "fabrikam/workload", DELEGATE, "fabrikam", {}),
     # The app works for all; Event Grid buries what it could not deliver, and no more.
     ("yes", "app", READ, "contoso", {"path": "files/file_1"}),
     ("yes", "app", WRITE, "deployments", {"path": "app.zip"}),
@@ -106,6 +120,7 @@ def test_everybody_may_do_what_the_table_says_and_no_more():
     assert sum(row[0] == "no" for row in TABLE) > 50
 
 
+AS_WORKLOAD = "principalId: workload.properties.principalId\n    principalType: 'ServicePrincipal'"
 OWN, DROP = "conditions/own-container.txt", "conditions/drop-folder.txt"
 SCOPE = "scope: container\n"
 FAULTS = {
@@ -125,6 +140,10 @@ FAULTS = {
         "output tenantRoleId string = subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.StorageBlobDataContributor.id)")],
     "an owner's role, which writes tags": [("storage.bicep", "          '${blobActions}/write'\n", "          '${blobActions}/*'\n")],
     "tenants' identities swapped": [("tenant.bicep", "replace(loadTextContent('conditions/drop-folder.txt'), 'TENANT', tenant)", "replace(loadTextContent('conditions/drop-folder.txt'), 'TENANT', 'fabrikam')")],
+    "a workload's role on the whole account, without its condition": [
+        ("tenant.bicep", "guid(container.id, workload.id, tenantRoleId)\n  scope: container", "guid(account.id, workload.id, tenantRoleId)\n  scope: account"),
+        ("tenant.bicep", f"{AS_WORKLOAD}\n    conditionVersion: '2.0'\n    condition: ownCondition", AS_WORKLOAD),
+    ],
     "Event Grid's role on the whole account": [("events.bicep", "scope: deadEvents", "scope: account")],
 }  # fmt: skip
 
@@ -195,3 +214,48 @@ def test_no_identity_but_the_apps_is_given_a_whole_account_of_tenants_data():
             assert role in harmless, f"{each.key} has {role}"
     for each in found.of("Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments"):
         assert re.search(r"/dbs/\w+", each.body["properties"]["scope"]), f"{each.key}: a whole account"
+
+
+def beyond_its_container(found):
+    """What tenants' own workloads are given but one role on the tenant's container; and whom else a workload acts as."""
+    wrong, kinds = [], ("Microsoft.Authorization/roleAssignments", "Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments")
+    for credential in found.of("Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"):
+        identity = credential.name.split("/")[0]
+        if not identity.startswith("id-workload-"):
+            wrong.append(f"{identity} is acted as from outside")
+    for module in {each.key.split("/")[0] for each in found.resources if each.key.endswith("/workload") and each.made}:
+        principal = f"«{module}/workload.properties.principalId»"
+        given = [each for kind in kinds for each in found.of(kind) if each.body["properties"]["principalId"] == principal]
+        wrong += [each.key for each in given if each.key != f"{module}/workloadBlobs"]
+        if not any(each.key == f"{module}/workloadBlobs" for each in given):
+            wrong.append(f"{module}: the workload has no container")
+    return wrong
+
+
+def test_a_tenants_own_workload_has_the_container_alone(tmp_path):
+    assert any(each.key == "tenantWalls[2]/workload" and each.made for each in deployment().resources)
+    assert not any(each.key == "tenantWalls[0]/workload" and each.made for each in deployment().resources)
+    assert not beyond_its_container(deployment())
+    copy = Copy(tmp_path / "first").change("tenant.bicep", "parent: workload\n", "parent: identity\n")
+    assert beyond_its_container(copy.deployment()) == ["id-tenant-fabrikam is acted as from outside"]
+    for store, old in {
+        "data": "principalId: identity.properties.principalId\n    roleDefinitionId: dataContributor",
+        "agents": "roles.AzureAIUser.id)\n    principalId: identity",
+        "models": "roles.CognitiveServicesOpenAIUser.id)\n    principalId: identity",
+        "delegator": "roles.StorageBlobDelegator.id)\n    principalId: identity",
+    }.items():
+        copy = Copy(tmp_path / store).change("tenant.bicep", old, old.replace("principalId: identity", "principalId: workload"))
+        assert f"tenantWalls[2]/{store}" in beyond_its_container(copy.deployment()), store
+
+
+def test_doctor_compares_with_what_is_given(tmp_path):
+    told = json.loads((INFRA / "grants.json").read_text())
+    assert told == grants(deployment()), "infra/check/grants.py says how to write it anew"
+    for file, old, new in [
+        ("tenant.bicep", "roles.CognitiveServicesOpenAIUser.id", "roles.AzureAIUser.id"),
+        ("tenant.bicep", "scope: container\n", "scope: account\n"),
+        ("tenant.bicep", f"{AS_WORKLOAD}\n    conditionVersion: '2.0'\n    condition: ownCondition", f"{AS_WORKLOAD}\n    conditionVersion: '2.0'\n    condition: dropCondition"),
+        ("cosmos.bicep", "principalId: appPrincipalId", "principalId: deployerPrincipalId"),
+    ]:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        assert told != grants(Copy(folder).change(file, old, new).deployment()), new

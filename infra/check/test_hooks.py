@@ -168,9 +168,15 @@ def test_tenants_are_written_as_the_service_reads_them(azure):
 
 
 def test_an_index_of_ones_own_is_all_that_one_may_read(azure):
-    azure.lists([{"id": "contoso", "ownIndex": True}])
-    assert azure.run("postdeploy.sh").returncode == 0
-    assert azure.calls("az", "role")[0][azure.calls("az", "role")[0].index("--scope") + 1].endswith("/indexes/contoso-documents")
+    told = json.loads((INFRA / "grants.json").read_text())["tenant"]["index"]
+    for kind in ("shared", "own"):
+        azure.lists([{"id": "contoso", "ownIndex": kind == "own"}])
+        assert azure.run("postdeploy.sh").returncode == 0
+        call = azure.calls("az", "role")[-1]
+        scope, role = (call[call.index(name) + 1] for name in ("--scope", "--role"))
+        [grant] = told[kind]
+        assert scope.endswith("/indexes/" + grant["scope"].split("/indexes/")[1].replace("TENANT", "contoso"))
+        assert role == grant["role"]
 
 
 @pytest.mark.parametrize("status, body, code", [

@@ -83,7 +83,7 @@ def test_resources_say_whose_they_are(tmp_path):
         assert container.body["properties"] == {"publicAccess": "None", "metadata": {"tenantId": tenant}}
 
 
-@pytest.mark.parametrize("name", ["uploads", "deployments", "dead-events", "azure-webjobs-secrets"])
+@pytest.mark.parametrize("name", ["uploads", "deployments", "dead-events", "runs-poison", "azure-webjobs-secrets"])
 def test_a_tenant_that_is_called_as_a_container_of_the_pool_cannot_be_deployed(tmp_path, name):
     found = Copy(tmp_path).deployment(tenants=[{"id": name}])
     assert faults(schemas("arm"), by_key(found, "tenantWalls[0]/container"))
@@ -175,9 +175,9 @@ def test_nothing_is_allowed_by_a_star(tmp_path):
     assert wildcards(copy.deployment()) == ["storage/tenantRole", "app/app"]
 
 
-def test_a_tenants_own_workload_acts_for_it_where_it_is_asked_for():
+def test_a_tenants_own_workload_has_an_identity_where_it_is_asked_for():
     found = deployment().of("Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials")
-    assert [each.name for each in found] == ["id-tenant-fabrikam/workload"]
+    assert [each.name for each in found] == ["id-workload-fabrikam/workload"]
     assert found[0].body["properties"] == {"issuer": "https://idp.example", "subject": "job", "audiences": ["api://AzureADTokenExchange"]}
 
 

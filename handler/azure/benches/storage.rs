@@ -1,20 +1,19 @@
-//! What blobs cost: a put and a get through Azurite beside a bare request to it, and the memory of fifty uploads of
-//! 200 MiB at once. `cargo bench -p azure --bench storage -- [uploads] [MiB each]`.
+//! What storage costs: a point read through the stand-in for Cosmos DB, and a put and a get through Azurite, beside a bare
+//! request to it; and the memory of fifty uploads of 200 MiB at once. `cargo bench -p azure --bench storage -- [uploads]
+//! [MiB each]`, where nobody asks the network for the metadata of a virtual machine (`tests/loopback`).
 
-use async_trait::async_trait;
 use axum::{Router, body::Body, http::StatusCode, routing::any};
-use azure::{AzureBlobs, BlobAccount, Identities, Tenants};
-use azure_core::{
-    credentials::{AccessToken, TokenCredential, TokenRequestOptions},
-    time::{Duration as Span, OffsetDateTime},
-};
+use azure::{AzureBlobs, BlobAccount, Cosmos, CosmosRecords, Identities, Maker, Tenants};
 use bytes::Bytes;
-use doubles::{Audit, Ca, Identity, Server, storage::Azurite};
+use doubles::{Audit, Ca, Identity, Server, cosmos, storage::Azurite};
 use futures::{StreamExt, future::join_all, stream};
 use pool::{
     TenantRecord,
-    conformance::memory::MemoryDirectory,
-    ports::{Blobs, ByteStream},
+    conformance::{
+        memory::{ManualClock, MemoryDirectory, SeededEntropy},
+        new_row,
+    },
+    ports::{Blobs, ByteStream, Kind, Records, Write as Change},
     testing::{blob, tenant},
 };
 use std::{
@@ -41,6 +40,7 @@ fn main() -> Result<(), Fault> {
     let (uploads, each) = (numbers.next().unwrap_or(50), numbers.next().unwrap_or(200));
     runtime.block_on(async {
         memory(uploads, each).await?;
+        point_read().await?;
         speed().await
     })
 }
@@ -49,26 +49,20 @@ fn say(what: &str, figure: &str) {
     let _nobody_listens = writeln!(stdout(), "{what:44} {figure}");
 }
 
-/// A token that is made once.
-#[derive(Debug)]
-struct Fixed(String);
-
-#[async_trait]
-impl TokenCredential for Fixed {
-    async fn get_token(
-        &self,
-        _: &[&str],
-        _: Option<TokenRequestOptions<'_>>,
-    ) -> azure_core::Result<AccessToken> {
-        Ok(AccessToken::new(self.0.clone(), OffsetDateTime::now_utc() + Span::hours(1)))
-    }
+/// The credentials of an identity endpoint, each with a token that is made once.
+fn maker(identity: &Identity) -> Maker {
+    let credential = identity.credential(None);
+    Arc::new(move |_| Ok(credential.clone()))
 }
 
-fn account(url: &str, client: &reqwest::Client, token: &str) -> Result<BlobAccount, Fault> {
+fn identities(identity: &Identity) -> (Tenants, Arc<Identities>) {
     let tenants = Tenants::new(Arc::new(MemoryDirectory::new([TenantRecord::new("bench", "Bench")])));
-    let credential: Arc<dyn TokenCredential> = Arc::new(Fixed(token.to_owned()));
-    let identities = Identities::new(None, tenants.clone(), Arc::new(move |_| Ok(credential.clone())));
-    Ok(BlobAccount::new(url, Arc::new(identities), tenants, client.clone())?)
+    (tenants.clone(), Arc::new(Identities::new(None, tenants, maker(identity))))
+}
+
+fn account(url: &str, client: &reqwest::Client, identity: &Identity) -> Result<BlobAccount, Fault> {
+    let (tenants, identities) = identities(identity);
+    Ok(BlobAccount::new(url, identities, tenants, client.clone())?)
 }
 
 fn body(len: usize) -> ByteStream {
@@ -89,7 +83,8 @@ async fn memory(uploads: usize, each: usize) -> Result<(), Fault> {
     let (url, root) = (child.line()?, child.line()?);
     let root = reqwest::Certificate::from_pem(&std::fs::read(root)?)?;
     let client = azure::transport_trusting([root])?;
-    let store = AzureBlobs::new(account(&url, &client, "token")?);
+    let identity = Identity::start(&[], &Audit::default()).await;
+    let store = AzureBlobs::new(account(&url, &client, &identity)?);
     let (before, begun) = (peak()?, Instant::now());
     let (who, limit) = (tenant("bench"), u64::MAX);
     let names: Vec<_> = (0..uploads).map(|i| blob(&format!("upload_{i}"))).collect();
@@ -145,13 +140,44 @@ async fn sink() -> Result<(), Fault> {
     Ok(())
 }
 
+/// A read of one document, beside a bare request for it.
+async fn point_read() -> Result<(), Fault> {
+    let audit = Audit::default();
+    let identity = Identity::start(&[], &audit).await;
+    let account = cosmos::Cosmos::start(&identity, &audit).await;
+    let (_, identities) = identities(&identity);
+    let cosmos = Cosmos::new(account.url().parse()?, "pool", None, maker(&identity));
+    let (clock, entropy) = (Arc::new(ManualClock::default()), Arc::new(SeededEntropy::default()));
+    let records = CosmosRecords::new(Arc::new(cosmos), identities, clock, entropy);
+    let row = new_row(Kind::Record, "it", serde_json::json!({"text": "x".repeat(1_000)}));
+    let who = tenant("bench");
+    records.commit(&who, vec![Change::Create(row)]).await?;
+    let stored = account.documents("documents", "bench").await;
+    let id = stored.first().and_then(|document| document["id"].as_str()).ok_or("nothing was stored")?;
+    let url = format!("{}/dbs/pool/colls/documents/docs/{id}", account.url());
+    let token = format!("type%3daad%26ver%3d1.0%26sig%3d{}", identity.mint("system", cosmos::AUDIENCES[0]));
+    let client = azure::transport()?;
+    let floor = timed(1_000, async || {
+        let request = client.get(&url).header("authorization", &token).header("x-ms-version", "2020-07-15");
+        let answer = request.header("x-ms-documentdb-partitionkey", "[\"bench\"]").send().await?;
+        Ok(answer.error_for_status()?.bytes().await?)
+    });
+    let floor = floor.await?;
+    let ours = timed(1_000, async || {
+        Ok(records.get(&who, Kind::Record, "it").await?.ok_or("the document is not there")?)
+    });
+    ratio("point read of 1 KiB through Cosmos DB's stand-in", ours.await?, floor);
+    Ok(())
+}
+
 /// Puts and gets of two sizes, beside a bare request with the same bytes, one after the other.
 async fn speed() -> Result<(), Fault> {
     let ca = Ca::new();
     let azurite = Azurite::start(&ca);
-    let token = Identity::start(&[], &Audit::default()).await.mint("system", "https://storage.azure.com");
+    let identity = Identity::start(&[], &Audit::default()).await;
+    let token = identity.mint("system", "https://storage.azure.com");
     let client = azure::transport_trusting([reqwest::Certificate::from_pem(ca.pem().as_bytes())?])?;
-    let account = account(&azurite.blob_url(), &client, &token)?;
+    let account = account(&azurite.blob_url(), &client, &identity)?;
     let (who, name) = (tenant("bench"), blob("it"));
     account.create_container(&who).await?;
     let store = AzureBlobs::new(account);

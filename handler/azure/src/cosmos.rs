@@ -120,3 +120,26 @@ pub(crate) fn port(error: CosmosError) -> PortError {
     let status = error.status();
     crate::error::by_status(u16::from(status), None, format!("Cosmos DB: {status}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::chain;
+    use azure_core::http::StatusCode;
+    use azure_data_cosmos::CosmosStatus;
+
+    #[test]
+    fn a_cause_tells_the_status_and_never_the_body() {
+        for status in [400, 403, 500] {
+            let error = CosmosError::builder()
+                .with_status(CosmosStatus::new(StatusCode::from(status)))
+                .with_message("the whole body: canary")
+                .build();
+            assert!(error.to_string().contains("canary"), "the driver's own words may quote a body");
+            let told = port(error);
+            let text = chain(&told);
+            assert!(text.contains(&status.to_string()), "{text}");
+            assert!(!text.contains("canary") && !format!("{told:?}").contains("canary"), "{told:?}");
+        }
+    }
+}

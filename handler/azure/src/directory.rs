@@ -11,9 +11,10 @@ use azure_data_cosmos::{
 use futures::TryStreamExt;
 use pool::{
     TenantRecord,
-    ports::{Directory, PortError, PortResult},
+    ports::{Directory, PortError, PortResult, unreadable},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use std::sync::Arc;
 
 /// The container of the directory, partitioned by `/kind`.
@@ -130,23 +131,25 @@ impl Directory for CosmosDirectory {
     }
 
     async fn list(&self, after: Option<&str>, limit: usize) -> PortResult<Vec<TenantRecord>> {
-        let text = format!(
-            "SELECT TOP {limit} * FROM c WHERE c.kind = @kind AND c.id > @after AND c.id < @end ORDER BY c.id ASC"
-        );
-        let query = Query::from(text)
-            .with_parameter("@kind", PARTITION)
-            .and_then(|query| query.with_parameter("@after", tenant_item(after.unwrap_or_default())))
-            .and_then(|query| query.with_parameter("@end", "tenant;"))
-            .map_err(port)?;
-        let found = in_time(async {
+        in_time(async {
             let container = self.container().await?;
-            let found = container.query_items::<Tenant>(query, FeedScope::partition(PARTITION), None).await;
-            found.map_err(port)?.try_collect::<Vec<_>>().await.map_err(port)
-        });
-        Ok(found.await?.into_iter().map(|found| found.record).collect())
+            let mut after = tenant_item(after.unwrap_or_default());
+            loop {
+                let rows = page(&container, &after, limit).await?;
+                let Some(last) = rows.last() else { return Ok(Vec::new()) };
+                after = last["id"].as_str().unwrap_or_default().to_owned();
+                let records: Vec<_> = rows.into_iter().filter_map(readable).collect();
+                // An empty page would be the end.
+                if !records.is_empty() {
+                    return Ok(records);
+                }
+            }
+        })
+        .await
     }
 
     async fn put(&self, record: &TenantRecord) -> PortResult<()> {
+        record.check().map_err(PortError::refused)?;
         in_time(async {
             let container = self.container().await?;
             for _ in 0..TRIES {
@@ -174,6 +177,31 @@ impl Directory for CosmosDirectory {
         })
         .await
     }
+}
+
+/// The rows of tenants after this one, by name.
+async fn page(container: &ContainerClient, after: &str, limit: usize) -> PortResult<Vec<Value>> {
+    let text = format!(
+        "SELECT TOP {limit} * FROM c WHERE c.kind = @kind AND c.id > @after AND c.id < @end ORDER BY c.id ASC"
+    );
+    let query = Query::from(text)
+        .with_parameter("@kind", PARTITION)
+        .and_then(|query| query.with_parameter("@after", after))
+        .and_then(|query| query.with_parameter("@end", "tenant;"))
+        .map_err(port)?;
+    let found = container.query_items::<Value>(query, FeedScope::partition(PARTITION), None).await;
+    found.map_err(port)?.try_collect().await.map_err(port)
+}
+
+/// One tenant's broken row is no other tenant's trouble.
+fn readable(row: Value) -> Option<TenantRecord> {
+    let id = row["id"].as_str().unwrap_or_default().to_owned();
+    let tenant = serde_json::from_value::<Tenant>(row).ok();
+    let record = tenant.map(|tenant| tenant.record).filter(|record| tenant_item(&record.id) == id);
+    if record.is_none() {
+        unreadable(&id);
+    }
+    record
 }
 
 /// `:` is in no tenant's name and in no container's; `;` comes right after it.

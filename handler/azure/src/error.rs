@@ -70,3 +70,36 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use azure_core::{Error, http::RawResponse, http::headers::Headers};
+
+    #[test]
+    fn a_cause_tells_status_and_code_and_never_the_body() {
+        for (status, after) in [(400, "0"), (403, "0"), (429, "7"), (500, "0")] {
+            let mut headers = Headers::new();
+            headers.insert("retry-after", after);
+            let raw = RawResponse::from_bytes(StatusCode::from(status), headers, "canary");
+            let kind = ErrorKind::HttpResponse {
+                status: StatusCode::from(status),
+                error_code: Some("TheCode".into()),
+                raw_response: Some(Box::new(raw)),
+            };
+            let told = port(Error::with_message(kind, "the whole body: canary"));
+            let text = chain(&told);
+            assert!(!text.contains("canary") && !format!("{told:?}").contains("canary"), "{told:?}");
+            match told {
+                PortError::Exhausted { retry_after } => assert_eq!(retry_after.as_secs(), 7),
+                _ => assert!(text.contains(&status.to_string()) && text.contains("TheCode"), "{text}"),
+            }
+        }
+    }
+
+    #[test]
+    fn too_large_is_told_with_its_limit() {
+        let told = by_status(413, None, String::new());
+        assert!(matches!(told, PortError::TooLarge { limit: 2_000_000 }), "{told:?}");
+    }
+}

@@ -15,6 +15,7 @@ mod patience;
 mod queue;
 mod records;
 pub mod rest;
+mod retry;
 mod tenants;
 mod transport;
 mod vault;

@@ -1,17 +1,20 @@
 //! How often a service is asked, and how long it is waited for.
 
+#[cfg(test)]
+mod tests;
+
+use crate::retry;
 use async_trait::async_trait;
 use azure_core::{
     Error,
     error::ErrorKind,
     http::{
         Context, Request, StatusCode,
-        headers::{Headers, RETRY_AFTER, RETRY_AFTER_MS, X_MS_RETRY_AFTER_MS},
-        policies::{Policy, PolicyResult, get_retry_after},
+        headers::{HeaderName, Headers},
+        policies::{Policy, PolicyResult},
     },
-    time::OffsetDateTime,
 };
-use pool::ports::PortResult;
+use pool::{ports::PortResult, telemetry};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -64,6 +67,9 @@ impl Policy for Patience {
         };
         let Self { tries, each, total, .. } = self.stretched(request.body().len().unwrap_or_default());
         let deadline = Instant::now() + total;
+        if let Some(parent) = telemetry::traceparent() {
+            request.insert_header(telemetry::TRACEPARENT, parent);
+        }
         let mut tried = 0;
         loop {
             let each = each.min(deadline.saturating_duration_since(Instant::now()));
@@ -75,7 +81,7 @@ impl Policy for Patience {
                 Err(error) if matches!(error.kind(), ErrorKind::Io | ErrorKind::Connection) => None,
                 _ => return result,
             };
-            let wait = asked.unwrap_or_else(|| jitter(tried));
+            let wait = retry::pause(tried - 1, asked, chance());
             if tried >= tries || Instant::now() + wait >= deadline {
                 return result;
             }
@@ -95,12 +101,10 @@ fn again(status: StatusCode) -> bool {
 
 /// How long an answer asks to wait.
 pub(crate) fn retry_after(headers: &Headers) -> Option<Duration> {
-    let names = [X_MS_RETRY_AFTER_MS, RETRY_AFTER_MS, RETRY_AFTER];
-    get_retry_after(headers, OffsetDateTime::now_utc, &names).map(|wait| wait.try_into().unwrap_or_default())
+    retry::asked(|name| headers.get_optional_str(&HeaderName::from_static(name)))
 }
 
-/// Anything up to 0.4, 0.8, 1.6, … seconds.
-fn jitter(tried: u32) -> Duration {
-    let most = 200_u32 << tried.min(6);
-    Duration::from_millis(u64::from(getrandom::u32().map_or(most, |chance| chance % (most + 1))))
+/// Without chance, the longest pause.
+fn chance() -> [u8; 4] {
+    getrandom::u32().unwrap_or(u32::MAX).to_le_bytes()
 }

@@ -65,3 +65,38 @@ impl HttpClient for Told {
         answer
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{net::TcpListener, process::Command};
+
+    const TARGET: &str = "POOLED_AGENTS_TEST_TARGET";
+
+    /// Not a test: the process that the test below starts, in an environment that names a proxy.
+    #[tokio::test]
+    #[ignore = "started by the other test"]
+    async fn child() {
+        #[expect(clippy::disallowed_methods, reason = "how a test talks to the process that it starts")]
+        let Ok(target) = std::env::var(TARGET) else { return };
+        let _nobody_answers = transport().unwrap().get(target).timeout(Duration::from_secs(1)).send().await;
+    }
+
+    #[test]
+    fn a_proxy_in_the_environment_sees_nothing() {
+        let [proxy, service] = [0; 2].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+        let at = |listener: &TcpListener| format!("http://{}/", listener.local_addr().unwrap());
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--ignored", "--exact", "transport::tests::child"]).env(TARGET, at(&service));
+        for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+            child.env(name, at(&proxy));
+        }
+        assert!(child.env_remove("NO_PROXY").env_remove("no_proxy").output().unwrap().status.success());
+        let came = |listener: &TcpListener| {
+            listener.set_nonblocking(true).unwrap();
+            listener.accept().is_ok()
+        };
+        assert!(came(&service), "the child asked the service itself");
+        assert!(!came(&proxy), "and nobody else");
+    }
+}

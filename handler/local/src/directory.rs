@@ -2,7 +2,7 @@ use crate::{db::Db, error::sqlite};
 use async_trait::async_trait;
 use pool::{
     TenantRecord,
-    ports::{Directory, PortError, PortResult},
+    ports::{Directory, PortError, PortResult, unreadable},
 };
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use std::sync::Arc;
@@ -68,14 +68,29 @@ impl Directory for LocalDirectory {
 
     async fn list(&self, after: Option<&str>, limit: usize) -> PortResult<Vec<TenantRecord>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let sql = "SELECT record FROM tenants WHERE id > ?1 ORDER BY id LIMIT ?2";
-        let found: Vec<String> = self.0.read(|connection| {
-            connection
-                .prepare_cached(sql)?
-                .query_map(params![after.unwrap_or(""), limit], |row| row.get(0))?
-                .collect()
-        })?;
-        found.iter().map(|text| parse(text)).collect()
+        let sql = "SELECT id, record FROM tenants WHERE id > ?1 ORDER BY id LIMIT ?2";
+        let mut after = after.unwrap_or_default().to_owned();
+        loop {
+            let rows: Vec<(String, String)> = self.0.read(|connection| {
+                connection
+                    .prepare_cached(sql)?
+                    .query_map(params![after, limit], |row| Ok((row.get(0)?, row.get(1)?)))?
+                    .collect()
+            })?;
+            let Some((last, _)) = rows.last() else { return Ok(Vec::new()) };
+            after = last.clone();
+            let readable = |(id, text): &(String, String)| {
+                parse(text).ok().filter(|record| record.id == *id).or_else(|| {
+                    unreadable(id);
+                    None
+                })
+            };
+            let records: Vec<_> = rows.iter().filter_map(readable).collect();
+            // An empty page would be the end.
+            if !records.is_empty() {
+                return Ok(records);
+            }
+        }
     }
 
     async fn put(&self, record: &TenantRecord) -> PortResult<()> {
@@ -97,6 +112,7 @@ fn parse(text: &str) -> PortResult<TenantRecord> {
 }
 
 fn write(connection: &Connection, record: &TenantRecord) -> PortResult<()> {
+    record.check().map_err(PortError::refused)?;
     let text = serde_json::to_string(record).map_err(PortError::refused)?;
     let sql = "INSERT INTO tenants (id, container, record) VALUES (?1, ?2, ?3)
         ON CONFLICT (id) DO UPDATE SET container = excluded.container, record = excluded.record";

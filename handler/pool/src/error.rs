@@ -48,6 +48,9 @@ pub enum Error {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// A member that is more than can be stored with what is there.
+    #[error("the request holds more than can be stored")]
+    TooMuch(FieldError),
     /// The content type is not one that the function reads.
     #[error("{0}")]
     UnsupportedMedia(String),

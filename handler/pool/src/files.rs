@@ -186,7 +186,7 @@ impl Files<'_> {
         body: ByteStream,
     ) -> Result<Versioned<File>, Error> {
         let tag = self.0.sealer().tag("pooled-agents drop folder", &[self.0.tenant().as_str(), filename]);
-        let digits: String = tag[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = crate::hex(&tag[..16]);
         let id = format!("file_{digits}");
         let known = self.0.store().get::<StoredFile>(&id).await?;
         let begun = match known {

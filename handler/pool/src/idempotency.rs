@@ -81,7 +81,7 @@ impl Idempotency<'_> {
         let scope = self.0;
         let parts = [scope.tenant().as_str(), scope.user().unwrap_or_default(), route, key];
         let seed = scope.sealer().tag("pooled-agents idempotency", &parts);
-        let id: String = seed[..20].iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = crate::hex(&seed[..20]);
         let now = scope.now();
         let ticket = match scope.store().get::<Claim>(&id).await? {
             None => {

@@ -52,6 +52,12 @@ fn tick(now_ms: u64) -> u64 {
     after(last.unwrap_or_default())
 }
 
+/// In hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +74,12 @@ mod tests {
         assert!(ids.is_sorted_by(|a, b| a < b));
         assert_eq!(ids[0].len(), 32);
         assert_eq!(&ids[0][12..13], "7");
+    }
+
+    #[test]
+    fn every_byte_has_its_two_digits() {
+        let all: Vec<u8> = (0..=u8::MAX).collect();
+        assert_eq!(hex(&all), all.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
     }
 
     #[test]

@@ -38,6 +38,7 @@ mod tenant;
 pub use access::{Action, Grants, Permission, Resource};
 pub use doors::{Doors, Owned, SweepReason};
 pub use error::{Error, FieldError};
+pub use ids::hex;
 pub use page::{Page, PageRequest};
 pub use platform::Platform;
 pub use ports::SealedJob;
@@ -47,7 +48,7 @@ pub use seal::{Job, Operation, SealKeys};
 pub use security::SecurityEvent;
 pub use settings::{FieldType, Settings};
 pub use store::Versioned;
-pub use tenant::{TenantId, TenantRecord, TenantStatus, is_reserved_container, is_tenant_name};
+pub use tenant::{RESERVED, RESERVED_PREFIX, TenantId, TenantRecord, TenantStatus, is_tenant_name};
 
 #[cfg(feature = "testing")]
 pub mod conformance;

@@ -106,6 +106,6 @@ impl Scope {
     fn fingerprint(&self, query: &Query) -> String {
         let asked = format!("{:?}", Query { after: None, limit: 0, ..query.clone() });
         let tag = self.sealer().tag("pooled-agents cursor", &[self.tenant().as_str(), &asked]);
-        tag[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::hex(&tag[..16])
     }
 }

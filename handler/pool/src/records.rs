@@ -178,7 +178,7 @@ impl TenantRecords<'_> {
 
     fn tag(&self, id: &str) -> String {
         let tag = self.0.sealer().tag("pooled-agents record id", &[self.0.tenant().as_str(), id]);
-        tag[..TAG / 2].iter().map(|byte| format!("{byte:02x}")).collect()
+        crate::hex(&tag[..TAG / 2])
     }
 }
 

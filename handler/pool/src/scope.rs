@@ -102,7 +102,7 @@ impl Scope {
     /// without the key.
     pub fn pseudonym(&self) -> Option<String> {
         let tag = self.pool.sealer.tag("pseudonym", &[self.tenant.as_str(), self.user()?]);
-        Some(tag[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+        Some(crate::hex(&tag[..8]))
     }
 
     /// Passes if the caller has the permission.

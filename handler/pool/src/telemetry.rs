@@ -4,7 +4,7 @@
 //! content, a path or an id.
 
 use crate::TenantId;
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 /// The target of [`called`].
 pub const CALL: &str = "telemetry::call";
@@ -12,6 +12,21 @@ pub const CALL: &str = "telemetry::call";
 pub const TOKENS: &str = "telemetry::tokens";
 /// The target of [`document`].
 pub const DOCUMENT: &str = "telemetry::document";
+
+/// The header in which a call tells whose request it is for: <https://www.w3.org/TR/trace-context/>.
+pub const TRACEPARENT: &str = "traceparent";
+
+static CURRENT: OnceLock<fn() -> Option<String>> = OnceLock::new();
+
+/// Says who knows the request that is being worked for. The first word stands.
+pub fn tell_traceparent(current: fn() -> Option<String>) {
+    let _ = CURRENT.set(current);
+}
+
+/// What a call to another service says in [`TRACEPARENT`]; nothing while nobody listens, or nothing is asked.
+pub fn traceparent() -> Option<String> {
+    CURRENT.get()?()
+}
 
 /// Another service was called. `status` is its answer's, 0 when there was none.
 pub fn called(host: &str, method: &str, status: u16, took: Duration) {

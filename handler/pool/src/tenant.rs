@@ -22,8 +22,7 @@ pub struct TenantId(Arc<str>);
 
 impl TenantId {
     pub(crate) fn mint(record: &TenantRecord) -> Option<Self> {
-        let legal = is_tenant_name(&record.id) && !is_reserved_container(record.container());
-        legal.then(|| Self(record.id.as_str().into()))
+        record.check().ok().map(|()| Self(record.id.as_str().into()))
     }
 
     /// The name, as the directory spells it.
@@ -44,11 +43,26 @@ impl fmt::Display for TenantId {
     }
 }
 
-/// Whether `name` obeys the grammar of tenant names: `^[a-z0-9]+(?:-[a-z0-9]+)*$`, 3 to 40 bytes.
+/// The pool's own containers and queues: a tenant so called would be given them, or seem to be them.
+pub const RESERVED: [&str; 6] = ["uploads", "deployments", "dead-events", "blob-events", "ingest", "runs"];
+/// How the names begin that the Functions host takes for itself.
+pub const RESERVED_PREFIX: &str = "azure-webjobs";
+
+/// Whether `name` is the pool's or the host's own, or is that of a queue's poison.
+fn is_reserved(name: &str) -> bool {
+    let name = name.strip_suffix("-poison").unwrap_or(name);
+    RESERVED.contains(&name) || name.starts_with(RESERVED_PREFIX)
+}
+
+/// Whether a tenant may be called so: `^[a-z0-9]+(?:-[a-z0-9]+)*$`, 3 to 40 bytes, and not as what is the
+/// [pool's own](RESERVED).
 ///
-/// It is the intersection of what every store allows, and `--` is left free to join compound names. A tenant's container
-/// is called as the tenant is, so no tenant is called as a [container of the pool](is_reserved_container).
+/// It is the intersection of what every store allows, and `--` is left free to join compound names.
 pub fn is_tenant_name(name: &str) -> bool {
+    has_grammar(name) && !is_reserved(name)
+}
+
+fn has_grammar(name: &str) -> bool {
     let bytes = name.as_bytes();
     (3..=40).contains(&bytes.len())
         && bytes.iter().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
@@ -124,6 +138,23 @@ impl TenantRecord {
         }
     }
 
+    /// Whether it can be a tenant's.
+    ///
+    /// # Errors
+    /// The member and the rule that it breaks.
+    pub fn check(&self) -> Result<(), &'static str> {
+        match () {
+            () if !has_grammar(&self.id) => Err("id must be 3 to 40 of a-z, 0-9 and single hyphens between"),
+            () if is_reserved(&self.id) => {
+                Err("id must not be the name of a container or queue of the pool's own")
+            }
+            () if is_reserved(&self.storage_container) => {
+                Err("storage_container must not be the name of a container of the pool's own")
+            }
+            () => Ok(()),
+        }
+    }
+
     /// The blob container that belongs to this tenant alone.
     pub fn container(&self) -> &str {
         if self.storage_container.is_empty() { &self.id } else { &self.storage_container }
@@ -133,6 +164,9 @@ impl TenantRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::QueueName;
+
+    const QUEUES: [QueueName; 3] = [QueueName::Ingest, QueueName::Runs, QueueName::BlobEvents];
 
     #[test]
     fn the_grammar_is_exact() {
@@ -154,21 +188,33 @@ mod tests {
             "cöntoso",
             "contoso\0",
             "ｃontoso",
-            &"a".repeat(41),
             "uploads",
-            "deployments",
-            "dead-events",
+            "runs-poison",
             "azure-webjobs-hosts",
+            &"a".repeat(41),
         ] {
             assert!(!is_tenant_name(bad), "{bad:?}");
         }
     }
 
     #[test]
-    fn nobody_is_served_from_a_container_of_the_pool() {
-        let mut record = TenantRecord::new("contoso", "Contoso Ltd.");
-        assert!(TenantId::mint(&record).is_some());
-        record.storage_container = "uploads".into();
-        assert!(TenantId::mint(&record).is_none());
+    fn what_is_the_pools_own_is_no_tenants() {
+        let named = |id: &str, container: &str| TenantRecord {
+            storage_container: container.into(),
+            ..TenantRecord::new(id, id)
+        };
+        for own in RESERVED.iter().copied().chain(QUEUES.map(QueueName::as_str)) {
+            for name in [own.to_owned(), format!("{own}-poison")] {
+                assert!(TenantId::mint(&named(&name, "")).is_none(), "{name}");
+                let broken = named("contoso", &name);
+                assert!(broken.check().unwrap_err().starts_with("storage_container"), "{name}");
+                assert!(TenantId::mint(&broken).is_none(), "{name}");
+            }
+        }
+        assert!(named("Contoso", "").check().unwrap_err().starts_with("id must be"));
+        assert!(named("dead-events", "").check().unwrap_err().starts_with("id must not be"));
+        for good in ["uploads-eu", "my-runs", "documents", "poison"] {
+            assert!(named(good, "").check().is_ok(), "{good}");
+        }
     }
 }

@@ -4,6 +4,9 @@ mod package;
 #[cfg(test)]
 mod package_tests;
 mod reach;
+mod roles;
+#[cfg(test)]
+mod roles_tests;
 mod settings;
 
 use super::{Fault, show};
@@ -13,7 +16,7 @@ use serde::Serialize;
 use settings::Sources;
 use std::path::PathBuf;
 
-/// Look at settings, and at a package, and tell what is wrong and how to mend it.
+/// Look at settings, a package, or roles, and tell what is wrong and how to mend it.
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
     /// The settings of an app: a local.settings.json, or what `az functionapp config appsettings list` prints. Without
@@ -23,6 +26,11 @@ pub(super) struct Doctor {
     /// A package: the folder that `handler stage` lays out, or its zip. Alone, only the package is looked at.
     #[arg(long)]
     package: Option<PathBuf>,
+    /// The identities and role assignments of a pool: what `az identity list`, `az role assignment list --all` and
+    /// `az cosmosdb sql role assignment list` print as JSON, one after another; `-`: on standard input. Without
+    /// `--settings`, settings are not looked at.
+    #[arg(long)]
+    roles: Option<PathBuf>,
     /// Ask nothing of what the settings name.
     #[arg(long)]
     offline: bool,
@@ -44,12 +52,12 @@ enum State {
 /// What was looked at, and what was found.
 #[derive(Debug, Serialize)]
 struct Check {
-    /// A setting's name, or a part of the package.
+    /// A setting's name, a part of the package, or an identity.
     what: String,
     /// Its value, if that is no secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<String>,
-    /// Where it is from: `default`, `environment` or `file`; of a package, `package`.
+    /// Where it is from: `default`, `environment` or `file`; of a package, `package`; of roles, `roles`.
     from: &'static str,
     state: State,
     /// What was found.
@@ -70,13 +78,14 @@ impl Doctor {
     /// # Errors
     /// When something is to be mended, or a file cannot be read.
     pub(super) async fn run(self) -> Result<(), Fault> {
+        let alone = self.package.is_none() && self.roles.is_none();
         let sources = match &self.settings {
             Some(path) => Sources::file(path)?,
-            None if self.package.is_none() => Sources::environment(),
+            None if alone => Sources::environment(),
             None => Sources::default(),
         };
         let mut checks = Vec::new();
-        if self.settings.is_some() || self.package.is_none() {
+        if self.settings.is_some() || alone {
             checks = settings::check(&sources);
             if !self.offline {
                 reach::ask(&sources, &mut checks).await;
@@ -84,6 +93,9 @@ impl Doctor {
         }
         if let Some(path) = &self.package {
             checks.extend(package::check(path, &sources)?);
+        }
+        if let Some(path) = &self.roles {
+            checks.extend(roles::check(path)?);
         }
         if self.json {
             show::line(&serde_json::to_string_pretty(&checks)?);

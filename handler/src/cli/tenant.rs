@@ -6,7 +6,7 @@ use super::{Fault, show};
 use crate::{backend, config::Config};
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets::NOTHING};
-use pool::{TenantRecord, TenantStatus, is_reserved_container, is_tenant_name, ports::Directory};
+use pool::{TenantRecord, TenantStatus, ports::Directory};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -194,13 +194,7 @@ fn shown(status: TenantStatus) -> &'static str {
 }
 
 fn id(text: &str) -> Result<String, String> {
-    if is_reserved_container(text) {
-        return Err("a container of the pool is called so".into());
-    }
-    if !is_tenant_name(text) {
-        return Err("3 to 40 of a-z, 0-9 and single hyphens between".into());
-    }
-    Ok(text.to_owned())
+    TenantRecord::new(text, text).check().map(|()| text.to_owned()).map_err(str::to_owned)
 }
 
 #[cfg(test)]
@@ -248,6 +242,18 @@ mod tests {
         assert!(std::fs::read_to_string(&file).unwrap().contains("\"id\":\"acme\""));
         let directory = Where { state: Some(root.path().join("state")) }.directory().unwrap();
         assert_eq!(directory.get("acme").await.unwrap(), None, "a row without an identity");
+    }
+
+    #[test]
+    fn what_the_pool_does_not_name_is_not_deployed() {
+        let bicep = include_str!("../../../infra/tenant.bicep");
+        let names: Vec<String> = pool::RESERVED.iter().map(|name| format!("'{name}'")).collect();
+        let refused = format!(
+            "contains([{}], replace(tenant, '-poison', '')) || startsWith(tenant, '{}') ?",
+            names.join(", "),
+            pool::RESERVED_PREFIX
+        );
+        assert!(bicep.contains(&refused), "infra/tenant.bicep must say: {refused}");
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! The Azure backend: where its services are, who asks them, and the keys that no service holds for us.
 
-use azure::{Who, is_index_name};
+use azure::Who;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::{collections::BTreeMap, fmt};
 use url::Url;
@@ -89,9 +89,8 @@ pub(super) fn read(
         }
     };
     let index = text("SEARCH_INDEX");
-    // A tenant's own index has its prefix before this name, and 128 letters at most.
-    if index.len() > 80 || !is_index_name(&index) {
-        faults.push("SEARCH_INDEX must be 2 to 80 of a-z, 0-9, and single - or _ between".into());
+    if !azure::is_index_name(&index) {
+        faults.push("SEARCH_INDEX must be 2 to 128 of a-z, 0-9, and single - or _ between".into());
     }
     let seal = seal_keys(&text("SEAL_KEYS"));
     if seal.is_none() {
@@ -192,7 +191,8 @@ mod tests {
             ("SEARCH_ENDPOINT", "ftp://s"),
             ("SEARCH_INDEX", "Documents"),
             ("SEARCH_INDEX", "a--b"),
-            ("SEARCH_INDEX", "documents-"),
+            ("SEARCH_INDEX", "-a"),
+            ("SEARCH_INDEX", "a-"),
             ("KEYVAULT_URL", "http://vault.example"),
             ("FOUNDRY_ENDPOINT", "x"),
             ("AZURE_CREDENTIAL", "key"),
@@ -204,6 +204,13 @@ mod tests {
         ] {
             let faults = read_with(&[(name, bad)], true).unwrap_err();
             assert!(faults.len() == 1 && faults[0].starts_with(name), "{name}={bad}: {faults:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_index_takes_for_its_name_is_taken() {
+        for good in ["documents", "a_b-c", &"a".repeat(128)] {
+            assert_eq!(read_with(&[("SEARCH_INDEX", good)], true).unwrap().index, good);
         }
     }
 

@@ -15,8 +15,13 @@ pub(super) fn read(
                 faults.push(format!("MCP_SERVERS: `{label}` is there twice"));
             }
             Some((label, address)) => drop(servers.insert(label, address)),
-            None => faults
-                .push(format!("MCP_SERVERS: `{word}` must be a label and an address: `label=https://…`")),
+            None => {
+                // An address can hold a password.
+                let label = word.split('=').next().unwrap_or_default();
+                faults.push(format!(
+                    "MCP_SERVERS: `{label}` must be a label and an address without credentials: `label=https://…`"
+                ));
+            }
         }
     }
     if !servers.is_empty() && (text("POOL_BACKEND") != "azure" || text("FOUNDRY_ENDPOINT").is_empty()) {
@@ -30,7 +35,8 @@ fn server(word: &str) -> Option<(String, Url)> {
     let letters = |b: u8| b.is_ascii_alphanumeric() || b"_-".contains(&b);
     let legal = (1..=64).contains(&label.len()) && label.bytes().all(letters);
     let address = Url::parse(address).ok()?;
-    let safe = address.scheme() == "https" && address.username().is_empty() && address.password().is_none();
+    let bare = address.username().is_empty() && address.password().is_none();
+    let safe = address.scheme() == "https" && bare;
     (legal && safe).then(|| (label.to_owned(), address))
 }
 
@@ -61,10 +67,14 @@ mod tests {
             "a b=https://a.example",
             "t=http://a.example",
             "t=https://u@a.example",
-            "t=https://:secret@a.example",
-            "t=https://a.example,t=https://b.example",
+            "t=https://:password@a.example",
+            "t=https://a.example, t=https://b.example",
         ] {
-            assert!(with(bad, project).unwrap_err()[0].contains("MCP_SERVERS"), "{bad}");
+            let faults = with(bad, project).unwrap_err();
+            assert!(
+                faults[0].contains("MCP_SERVERS") && !faults[0].contains("password"),
+                "{bad}: {faults:?}"
+            );
         }
         assert!(with("t=https://a.example", "").is_err(), "only Foundry calls them");
         assert!(with("", "").unwrap().is_empty());

@@ -13,7 +13,7 @@ mod sender;
 mod sink;
 mod visit;
 
-pub(crate) use request::{answered, begin, belongs_to, is_for};
+pub(crate) use request::{answered, begin, belongs_to, current, is_for};
 
 use crate::config::Config;
 use ids::Ids;

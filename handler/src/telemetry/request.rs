@@ -68,6 +68,21 @@ pub(crate) fn begin(span: &tracing::Span, id: &str, headers: &HeaderMap) {
     });
 }
 
+/// What a call for the request that is being worked for says of it; whatever else its caller sent is not passed on.
+pub(crate) fn current() -> Option<String> {
+    let mut told = None;
+    with(&tracing::Span::current(), |_, registry, span| {
+        let mut known = registry.span(span).into_iter().flat_map(|span| span.scope());
+        told = known.find_map(|span| {
+            let extensions = span.extensions();
+            let request = extensions.get::<Request>()?;
+            let sampled = u8::from(request.weight.is_some());
+            Some(format!("00-{}-{}-{sampled:02x}", request.trace, request.span))
+        });
+    });
+    told
+}
+
 /// It is known which function the request is for.
 pub(crate) fn is_for(span: &tracing::Span, function: &'static str) {
     edit(span, |_, request| request.function = function);

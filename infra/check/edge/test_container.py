@@ -123,6 +123,7 @@ def test_the_build_gets_all_that_it_needs_and_no_more(tmp_path):
     leave = shutil.ignore_patterns("target", "node_modules")
     for name in names:
         path = ROOT / name
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copytree(path, tmp_path / name, ignore=leave) if path.is_dir() else shutil.copy(path, tmp_path / name)
     said = subprocess.run(["cargo", "metadata", "--locked", "--no-deps", "--format-version", "1"], cwd=tmp_path, capture_output=True, text=True)
     assert said.returncode == 0, said.stderr

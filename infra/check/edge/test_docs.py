@@ -56,7 +56,7 @@ def strange(text):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     variants = re.findall(r"^    (\w+)(?:\(|,| \{)", (ROOT / "handler/src/cli.rs").read_text().split("enum Command {")[1].split("\n}")[0], re.M)
     commands = {variant.lower() for variant in variants}
-    code = " ".join(re.findall(r"`[^`]+`", text))
+    code = " ".join(re.findall(r"```.*?```|`[^`]+`", text, re.DOTALL))
     made = set(re.findall(r"\bmake ([a-z-]+)", code)) - targets
     return made | (set(re.findall(r"(?:^|[`/])handler ([a-z]+)", code)) - commands)
 

@@ -121,6 +121,16 @@ impl Cosmos {
         answer["Documents"].as_array().unwrap().clone()
     }
 
+    /// Writes a document that no client would; by a way that no client has.
+    pub async fn put(&self, container: &str, partition: &str, document: &Value) {
+        let key = serde_json::json!([partition]).to_string();
+        let headers =
+            [("x-ms-documentdb-partitionkey", key), ("x-ms-documentdb-is-upsert", "True".to_owned())];
+        let (path, body) = (format!("/dbs/pool/colls/{container}/docs"), document.to_string());
+        let (status, ..) = self.account.send(Method::Post, &path, &headers, body.as_bytes()).await;
+        assert!(matches!(status, 200 | 201), "{status}");
+    }
+
     /// Drops the documents of a partition whose `ttl` has passed since `_ts`, as the service does by and by.
     pub async fn sweep(&self, container: &str, partition: &str, now: i64) -> usize {
         let mut dropped = 0;

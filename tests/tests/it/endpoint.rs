@@ -19,7 +19,7 @@ use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 #[derive(Clone, Default)]
 pub(crate) struct Model {
     /// What it was sent: headers and body.
-    sent: Arc<Mutex<Vec<String>>>,
+    pub(crate) sent: Arc<Mutex<Vec<String>>>,
     /// Lets the slow answer go on.
     go_on: Arc<Notify>,
 }

@@ -103,6 +103,27 @@ fn a_function_of_the_client_is_asked_for_and_its_output_used() {
 }
 
 #[test]
+fn outputs_that_cannot_be_stored_are_refused_and_the_run_waits_for_less() {
+    run(async |dev| {
+        let alice = dev.as_user("contoso", "alice");
+        let (_, thread, run) = waiting(&dev, &alice).await;
+        let submit = format!("{}/submit_tool_outputs", path(&thread, &run));
+        // Each byte is six of JSON, and is written with the run and with its step.
+        let mut outputs = outputs(&run);
+        outputs[0]["output"] = "\u{1}".repeat(120_000).into();
+        let refused = alice.post_json(&submit, json!({"tool_outputs": outputs})).await;
+        let problem = refused.problem(413, "too-large");
+        assert_eq!(problem["errors"][0]["pointer"], "/tool_outputs");
+        assert!(problem["errors"][0]["message"].as_str().unwrap().contains("may take 1900000"), "{problem}");
+        let waits = alice.get(&path(&thread, &run)).await.ok();
+        assert_eq!((&waits["status"], &waits["required_action"]), (&run["status"], &run["required_action"]));
+        outputs[0]["output"] = "\u{1}".repeat(80_000).into();
+        alice.post_json(&submit, json!({"tool_outputs": outputs})).await.is(200);
+        assert_eq!(ended(&alice, &thread, run["id"].as_str().unwrap()).await["status"], "completed");
+    });
+}
+
+#[test]
 fn a_thread_has_one_run_at_a_time_and_is_free_when_it_is_cancelled() {
     run(async |dev| {
         let alice = dev.as_user("contoso", "alice");

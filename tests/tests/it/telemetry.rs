@@ -76,6 +76,7 @@ fn a_request_is_seen_from_the_gateway_to_the_service_behind_and_nothing_more_is_
         let path = format!("threads/{thread}/runs");
         let gateway = format!("00-{TRACE}-{PARENT}-01");
         let request = alice.request(Method::POST, &path).json(&run).header("traceparent", &gateway);
+        let request = request.header("tracestate", "canary=1").header("baggage", "canary=1");
         request.header("x-request-id", "asked-by-gateway").events(usize::MAX).await;
         let span = row(&dev, "the request", |row| row["operation_ParentId"] == PARENT).await;
         assert_eq!((kind(&span), &span["operation_Id"]), ("span", &json!(TRACE)));
@@ -91,6 +92,10 @@ fn a_request_is_seen_from_the_gateway_to_the_service_behind_and_nothing_more_is_
             (&call["target"], &call["customDimensions"]["tenantId"]),
             (&json!("127.0.0.1"), &json!("contoso"))
         );
+        let passed_on = format!("00-{TRACE}-{}-01", span["id"].as_str().unwrap());
+        let sent = model.sent.lock().unwrap().clone();
+        assert!(sent.iter().all(|call| call.contains(&passed_on)), "{passed_on} in {sent:?}");
+        assert!(!sent.iter().any(|call| call.contains("tracestate") || call.contains("baggage")), "{sent:?}");
 
         // Without the gateway's word, the operation is the host's invocation.
         let file = alice.upload("a.txt", "text/plain", alice.mark("text").into_bytes()).await.id();

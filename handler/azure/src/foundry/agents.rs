@@ -1,9 +1,9 @@
 //! Agents upstream: one for each of ours, with a version for each definition that was ever asked for.
 
-use super::{Upstream, names::hex};
+use super::Upstream;
 use crate::rest::Answer;
 use pool::{
-    TenantId,
+    TenantId, hex,
     ports::{PortError, PortResult, StepRequest},
 };
 use quick_cache::sync::Cache;

@@ -27,7 +27,7 @@ use pool::{
 use reqwest::Method;
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use url::Url;
 
 /// How long a step may take.
@@ -101,12 +101,10 @@ impl FoundryModel {
             "background": true, "store": true, "stream": true});
         let call =
             self.upstream.call_for(tenant, &request.user, Method::POST, &["responses"], &[])?.json(&body)?;
-        let opened =
-            timeout(self.upstream.patience, self.upstream.rest.open(call.by(deadline).at_most(MOST)));
-        match opened.await {
-            Err(_) => Err(PortError::unavailable("the response does not begin in time")),
-            Ok(Err(PortError::Conflict)) => Ok(None),
-            Ok(other) => other,
+        let call = call.by(deadline).head_by(Instant::now() + self.upstream.patience).at_most(MOST);
+        match self.upstream.rest.open(call).await {
+            Err(PortError::Conflict) => Ok(None),
+            other => other,
         }
     }
 }

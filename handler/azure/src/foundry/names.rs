@@ -2,9 +2,8 @@
 //! keyed hash over its parts, each with its length.
 
 use hmac::{Hmac, KeyInit, Mac};
-use pool::TenantId;
+use pool::{TenantId, hex};
 use sha2::Sha256;
-use std::fmt::Write;
 
 /// The key of derived names. It is never rotated, because upstream keeps the names.
 pub(super) struct Names(Hmac<Sha256>);
@@ -55,15 +54,6 @@ impl Names {
     fn name(&self, parts: &[&str]) -> String {
         hex(&self.hash(parts).finalize().into_bytes()[..20])
     }
-}
-
-/// In hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a text does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! How far a conversation upstream agrees with ours. Ours is the authority: where the two differ, upstream's is left
 //! alone and a new one begun.
 
-use super::names::{Names, hex};
+use super::names::Names;
 use pool::{
-    TenantId,
+    TenantId, hex,
     ports::{Item, Role, StepRequest, ToolCall},
 };
 use serde::{Deserialize, Serialize};

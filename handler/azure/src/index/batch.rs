@@ -1,7 +1,7 @@
 //! Writes in batches. The service writes what it can of one, and says of each key what became of it.
 
 use super::AzureIndex;
-use crate::rest::{RETRIES, pause};
+use crate::retry::{RETRIES, pause};
 use pool::{
     TenantId,
     ports::{PortError, PortResult},
@@ -71,7 +71,9 @@ impl AzureIndex {
         let deadline = Instant::now() + self.total;
         for attempt in 0..=RETRIES {
             if attempt > 0 {
-                let pause = pause(attempt - 1, None, &*self.entropy);
+                let mut chance = [0; 4];
+                self.entropy.fill(&mut chance);
+                let pause = pause(attempt - 1, None, chance);
                 if Instant::now() + pause >= deadline {
                     break;
                 }

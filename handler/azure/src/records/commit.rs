@@ -35,11 +35,19 @@ enum Step {
     Nothing,
 }
 
+/// Whether a batch may have been done before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tried {
+    Once,
+    Before,
+}
+
 /// What became of a batch.
 enum Sent {
     Done(Vec<Etag>),
-    /// The write at this place was refused with this status; nothing was written.
-    Refused(usize, u16),
+    /// The write at this place was refused with this status; nothing was written by this try. Whether an earlier try of
+    /// the driver's, whose answer was lost, may have done all of it.
+    Refused(usize, u16, Tried),
 }
 
 pub(super) async fn run(
@@ -58,17 +66,18 @@ pub(super) async fn run(
         match batch.send(&steps).await {
             Ok(Sent::Done(etags)) => return Ok(etags),
             // Where one is absent, others may be: all are looked for at once.
-            Ok(Sent::Refused(at, 404)) if matches!(writes[at], Write::Delete(_, _, None)) => {
+            Ok(Sent::Refused(at, 404, _)) if matches!(writes[at], Write::Delete(_, _, None)) => {
                 batch.leave_out_the_absent(&mut steps).await?;
             }
-            Ok(Sent::Refused(at, status)) => match batch.learn(at, status).await? {
+            Ok(Sent::Refused(at, status, tried)) => match batch.learn(at, status).await? {
                 Some(step) => steps[at] = step,
-                None => return batch.done_before().await?.ok_or(PortError::Conflict),
+                None => return batch.done_before(tried).await?.ok_or(PortError::Conflict),
             },
             Err(error) => {
                 let error = port(error);
                 let unknown = matches!(error, PortError::Unavailable(_));
-                let done = if unknown { batch.done_before().await.unwrap_or(None) } else { None };
+                let done =
+                    if unknown { batch.done_before(Tried::Before).await.unwrap_or(None) } else { None };
                 return done.ok_or(error);
             }
         }
@@ -137,16 +146,23 @@ impl Batch<'_> {
         if places.is_empty() {
             return Ok(Sent::Done(vec![Etag(String::new()); steps.len()]));
         }
-        let answer = self.container.execute_transactional_batch(batch, None).await?.into_model()?;
-        Ok(self.read(&places, answer.results()))
+        let answer = self.container.execute_transactional_batch(batch, None).await?;
+        let requests = answer.diagnostics().requests();
+        // A try that was answered with anything but a failure of the service was not done.
+        let lost = requests.iter().rev().skip(1).any(|request| {
+            let status = u16::from(request.status().status_code());
+            request.request_sent().may_have_been_sent() && matches!(status, 408 | 500..=599)
+        });
+        let tried = if lost { Tried::Before } else { Tried::Once };
+        Ok(self.read(&places, answer.into_model()?.results(), tried))
     }
 
-    fn read(&self, places: &[usize], results: &[TransactionalBatchOperationResult]) -> Sent {
+    fn read(&self, places: &[usize], results: &[TransactionalBatchOperationResult], tried: Tried) -> Sent {
         // All but the one that failed are told 424: a failed dependency.
         let failed = results.iter().position(|result| !result.is_success() && result.status_code() != 424);
         if let Some(failed) = failed {
             let at = places.get(failed).copied().unwrap_or_default();
-            return Sent::Refused(at, results[failed].status_code());
+            return Sent::Refused(at, results[failed].status_code(), tried);
         }
         let mut etags = vec![Etag(String::new()); self.writes.len()];
         for (at, result) in places.iter().zip(results) {
@@ -199,21 +215,27 @@ impl Batch<'_> {
         }
     }
 
-    /// The versions, if this very batch was done before and its answer was lost.
-    async fn done_before(&self) -> PortResult<Option<Vec<Etag>>> {
+    /// The versions, if this very batch was done before and its answer was lost. Documents carry the operation that
+    /// wrote them. A batch of deletions leaves nothing to know it by but absence: it is believed to be our work where a
+    /// try of ours may have been done.
+    async fn done_before(&self, tried: Tried) -> PortResult<Option<Vec<Etag>>> {
         let mut etags = Vec::with_capacity(self.writes.len());
         for write in self.writes {
-            let (Write::Create(row) | Write::Replace(row, _)) = write else {
-                etags.push(Etag(String::new()));
-                continue;
+            let (kind, id) = match write {
+                Write::Create(row) | Write::Replace(row, _) => (row.kind, &row.id),
+                Write::Delete(kind, id, _) => (*kind, id),
             };
-            match read(self.container, self.tenant, &item_id(row.kind, &row.id)).await? {
-                Some(document) if document.op == self.op => etags.push(document.version()),
+            let found = read(self.container, self.tenant, &item_id(kind, id)).await?;
+            match (write, found) {
+                (Write::Delete(..), None) => etags.push(Etag(String::new())),
+                (Write::Create(_) | Write::Replace(..), Some(document)) if document.op == self.op => {
+                    etags.push(document.version());
+                }
                 _ => return Ok(None),
             }
         }
-        // A batch of deletions leaves nothing to know it by.
-        Ok(etags.iter().any(|etag| !etag.0.is_empty()).then_some(etags))
+        let written = etags.iter().any(|etag| !etag.0.is_empty());
+        Ok((written || tried == Tried::Before).then_some(etags))
     }
 }
 

@@ -121,3 +121,27 @@ fn plain(value: &Value) -> bool {
 pub(super) fn is_status(error: &CosmosError, status: u16) -> bool {
     u16::from(error.status()) == status
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pool::testing::tenant;
+    use serde_json::json;
+
+    #[test]
+    fn what_the_service_does_not_take_is_not_sent() {
+        let made = |length: usize, more: Value| {
+            let body = json!({"text": "x".repeat(length), "more": more}).to_string();
+            let row = NewRow { body, ..pool::conformance::new_row(Kind::Record, "x", json!({})) };
+            Document::new(&tenant("conf-a"), &row, "op", 0)
+        };
+        let around = json!({"text": "", "more": 1}).to_string().len();
+        let most = LARGEST as usize - around;
+        assert!(made(most, json!(1)).is_ok());
+        let refused = made(most + 1, json!(1));
+        assert!(matches!(refused, Err(PortError::TooLarge { limit: LARGEST })));
+        // One with fractions is kept twice.
+        assert!(made(LARGEST as usize / 2 - 100, json!(1.5)).is_ok());
+        assert!(matches!(made(LARGEST as usize / 2, json!(1.5)), Err(PortError::TooLarge { .. })));
+    }
+}

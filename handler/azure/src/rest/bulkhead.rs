@@ -1,3 +1,4 @@
+use crate::retry::Budget;
 use pool::{
     TenantId,
     ports::{PortError, PortResult},
@@ -14,19 +15,28 @@ pub(super) const UNDER_WAY: usize = 32;
 /// Calls of one tenant that wait for a place. Others are refused at once.
 pub(super) const WAITING: usize = 64;
 
-/// One tenant's slow or many calls take no other tenant's place.
+/// One tenant's slow or many calls take no other tenant's place, and its failing ones no other tenant's retries.
 pub(super) struct Bulkheads(Cache<TenantId, Arc<Bulkhead>>);
 
 struct Bulkhead {
     /// Those under way and those that wait.
     admitted: Arc<Semaphore>,
     under_way: Arc<Semaphore>,
+    retries: Budget,
 }
 
 /// A place that is given back when this is dropped.
 pub(super) struct Place {
     _under_way: OwnedSemaphorePermit,
     _admitted: OwnedSemaphorePermit,
+    whose: Arc<Bulkhead>,
+}
+
+impl Place {
+    /// What the tenant's retries may cost.
+    pub(super) fn retries(&self) -> &Budget {
+        &self.whose.retries
+    }
 }
 
 impl Default for Bulkheads {
@@ -42,6 +52,7 @@ impl Bulkheads {
             Ok::<_, PortError>(Arc::new(Bulkhead {
                 admitted,
                 under_way: Arc::new(Semaphore::new(UNDER_WAY)),
+                retries: Budget::default(),
             }))
         };
         let full = || PortError::Exhausted { retry_after: Duration::from_secs(1) };
@@ -49,6 +60,6 @@ impl Bulkheads {
         let admitted = mine.admitted.clone().try_acquire_owned().map_err(|_| full())?;
         let under_way = timeout_at(deadline, mine.under_way.clone().acquire_owned()).await;
         let under_way = under_way.map_err(|_| full())?.map_err(PortError::unavailable)?;
-        Ok(Place { _under_way: under_way, _admitted: admitted })
+        Ok(Place { _under_way: under_way, _admitted: admitted, whose: mine })
     }
 }

@@ -38,6 +38,7 @@ pub struct Call<'a> {
     pub(super) body: Option<Bytes>,
     pub(super) repeat: Repeat,
     pub(super) deadline: Instant,
+    pub(super) head: Option<Instant>,
     pub(super) limit: usize,
 }
 
@@ -47,7 +48,7 @@ impl<'a> Call<'a> {
         let repeat = if method.is_idempotent() { Repeat::Safe } else { Repeat::Once };
         let deadline = Instant::now() + DEADLINE;
         let (headers, limit) = (HeaderMap::new(), LIMIT);
-        Self { tenant, as_app: false, method, url, headers, body: None, repeat, deadline, limit }
+        Self { tenant, as_app: false, method, url, headers, body: None, repeat, deadline, head: None, limit }
     }
 
     /// With the app's own identity, for what no tenant's may do, such as making an index.
@@ -87,6 +88,18 @@ impl<'a> Call<'a> {
     pub fn by(mut self, deadline: Instant) -> Self {
         self.deadline = deadline;
         self
+    }
+
+    /// With an earlier deadline for all that comes before the body of an answer that is [opened](super::Rest::open): a wait
+    /// that a service asks for and that would reach beyond it is not begun.
+    pub fn head_by(mut self, deadline: Instant) -> Self {
+        self.head = Some(deadline);
+        self
+    }
+
+    /// When the answer, or its head, must be there.
+    pub(super) fn due(&self) -> Instant {
+        self.head.map_or(self.deadline, |head| head.min(self.deadline))
     }
 
     /// With a most of bytes for the answer's body. Without: 16 MiB.

@@ -1,5 +1,5 @@
-use super::{Repeat, answer, retry};
-use crate::error;
+use super::{Repeat, answer};
+use crate::{error, retry};
 use pool::ports::PortError;
 use reqwest::Response;
 use serde_json::Value;
@@ -85,7 +85,8 @@ impl Failure {
 
     /// An answer that is neither a success nor 404.
     pub(super) async fn of_status(mut response: Response, request: Uuid) -> Self {
-        let (status, wait) = (response.status().as_u16(), retry::asked(response.headers()));
+        let status = response.status().as_u16();
+        let wait = retry::asked(|name| response.headers().get(name)?.to_str().ok());
         let body = timeout(ERROR_WAIT, answer::read(&mut response, ERROR_BODY)).await;
         let code = body.ok().and_then(Result::ok).map(|body| code(&body)).unwrap_or_default();
         let fault = Fault { status, code, request };

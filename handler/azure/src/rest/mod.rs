@@ -9,16 +9,14 @@ mod answer;
 mod bulkhead;
 mod call;
 mod fault;
-mod retry;
 #[cfg(test)]
 mod tests;
 
 pub use answer::{Answer, Opened};
 pub use call::{Call, Repeat};
 pub use fault::Fault;
-pub(crate) use retry::{RETRIES, pause};
 
-use crate::{Identities, error};
+use crate::{Identities, error, retry};
 use answer::Whole;
 use bulkhead::{Bulkheads, Place};
 use fault::{Again, Failure};
@@ -31,7 +29,6 @@ use reqwest::{
     Client, Request, Response,
     header::{AUTHORIZATION, HeaderValue},
 };
-use retry::Budget;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
@@ -50,7 +47,6 @@ pub struct Rest {
     scope: &'static str,
     entropy: Arc<dyn Entropy>,
     attempt: Duration,
-    budget: Budget,
     bulkheads: Bulkheads,
 }
 
@@ -65,16 +61,7 @@ impl Rest {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         let wire: Wire = Arc::new(move |request| Box::pin(client.execute(request)));
-        Self {
-            wire,
-            identities,
-            base,
-            scope,
-            entropy,
-            attempt: ATTEMPT,
-            budget: Budget::default(),
-            bulkheads: Bulkheads::default(),
-        }
+        Self { wire, identities, base, scope, entropy, attempt: ATTEMPT, bulkheads: Bulkheads::default() }
     }
 
     /// With another time after which an attempt is given up and another begun. Without: 15 seconds.
@@ -98,8 +85,9 @@ impl Rest {
     /// `Exhausted`: the service throttles, or the tenant has too many calls under way. `Unavailable`: no sensible
     /// answer before the deadline. `Conflict`: 409 or 412. `Refused`: any other status.
     pub async fn send(&self, call: Call<'_>) -> PortResult<Option<Answer>> {
-        let place = self.bulkheads.enter(call.tenant, call.deadline).await?;
-        let answer = self.tries(&call, true).await?.map(|(response, body)| Answer::new(&response, body));
+        let place = self.bulkheads.enter(call.tenant, call.due()).await?;
+        let answer =
+            self.tries(&call, &place, true).await?.map(|(response, body)| Answer::new(&response, body));
         drop(place);
         Ok(answer)
     }
@@ -110,19 +98,24 @@ impl Rest {
     /// # Errors
     /// As [`send`](Self::send); and the body's pieces can be `Unavailable`.
     pub async fn open(&self, call: Call<'_>) -> PortResult<Option<Opened>> {
-        let place: Place = self.bulkheads.enter(call.tenant, call.deadline).await?;
-        let opened = self.tries(&call, false).await?;
+        let place: Place = self.bulkheads.enter(call.tenant, call.due()).await?;
+        let opened = self.tries(&call, &place, false).await?;
         Ok(opened.map(|(response, _)| Opened::new(response, call.deadline, call.limit, place)))
     }
 
-    async fn tries(&self, call: &Call<'_>, whole: bool) -> PortResult<Option<(Response, Whole)>> {
+    async fn tries(
+        &self,
+        call: &Call<'_>,
+        place: &Place,
+        whole: bool,
+    ) -> PortResult<Option<(Response, Whole)>> {
         if call.url.origin() != self.base.origin() {
             return Err(PortError::refused("a token is for one service, and the address is another's"));
         }
         let mut random = [0; 16];
         self.entropy.fill(&mut random);
         let id = uuid::Builder::from_random_bytes(random).into_uuid();
-        self.budget.earn();
+        place.retries().earn();
         for attempt in 0.. {
             let begun = Instant::now();
             let result = self.attempt(call, id, whole).await;
@@ -134,11 +127,13 @@ impl Rest {
                 }
                 Err(failure) => failure,
             };
-            let pause = retry::pause(attempt, failure.wait, &*self.entropy);
+            let mut chance = [0; 4];
+            self.entropy.fill(&mut chance);
+            let pause = retry::pause(attempt, failure.wait, chance);
             let again = failure.may_repeat(call.repeat)
                 && attempt < retry::RETRIES
-                && Instant::now() + pause < call.deadline
-                && self.budget.spend();
+                && Instant::now() + pause < call.due()
+                && place.retries().spend();
             let why = error::chain(&failure.error);
             tracing::debug!(service = self.host(), method = %call.method, %id, attempt, took_ms, again, why, "failed");
             if !again {
@@ -156,8 +151,8 @@ impl Rest {
         whole: bool,
     ) -> Result<Option<(Response, Whole)>, Failure> {
         let until = match call.repeat {
-            Repeat::Safe => call.deadline.min(Instant::now() + self.attempt),
-            Repeat::Once => call.deadline,
+            Repeat::Safe => call.due().min(Instant::now() + self.attempt),
+            Repeat::Once => call.due(),
         };
         let late = |what: &'static str| Failure::new(PortError::unavailable(what), Again::IfSafe);
         let request = timeout_at(until, self.request(call, id)).await;
@@ -196,6 +191,9 @@ impl Rest {
         *request.headers_mut() = call.headers.clone();
         request.headers_mut().insert(AUTHORIZATION, bearer);
         request.headers_mut().insert("x-ms-client-request-id", header(&id.to_string())?);
+        if let Some(parent) = telemetry::traceparent() {
+            request.headers_mut().insert(telemetry::TRACEPARENT, header(&parent)?);
+        }
         *request.body_mut() = call.body.clone().map(Into::into);
         Ok(request)
     }

@@ -6,7 +6,7 @@ use doubles::faults::{FAULTS, Fault};
 use pool::{
     TenantId, TenantRecord,
     conformance::new_row,
-    ports::{Directory, Kind, PortError, PortResult, Query, Records, Sort, Write},
+    ports::{Directory, Etag, Kind, PortError, PortResult, Query, Records, Sort, Write},
     testing::tenant,
 };
 use serde_json::json;
@@ -24,9 +24,17 @@ fn all() -> Query {
     }
 }
 
-const OPERATIONS: [&str; 7] = ["get", "query", "create", "replace", "delete", "tenant", "put tenant"];
+const OPERATIONS: [&str; 9] =
+    ["get", "query", "create", "replace", "delete", "delete absent", "delete any", "tenant", "put tenant"];
 
-async fn operate(world: &World, operation: &str, a: &TenantId, id: &str) -> PortResult<()> {
+/// `there` and `doomed` are versions of what is there.
+async fn operate(
+    world: &World,
+    operation: &str,
+    a: &TenantId,
+    id: &str,
+    [there, doomed]: [Etag; 2],
+) -> PortResult<()> {
     let row = |n: u32| new_row(Kind::Record, id, json!({"n": n}));
     let records = &world.records;
     match operation {
@@ -34,14 +42,19 @@ async fn operate(world: &World, operation: &str, a: &TenantId, id: &str) -> Port
         "query" => records.query(a, &all()).await.map(|found| assert!(!found.is_empty())),
         "create" => records.commit(a, vec![Write::Create(row(1))]).await.map(drop),
         "replace" => {
-            let there = records.get(a, Kind::Record, "there").await?.unwrap();
             let new = new_row(Kind::Record, "there", json!({"n": id}));
-            records
-                .commit(a, vec![Write::Replace(new, Some(there.etag)), Write::Create(row(2))])
-                .await
-                .map(drop)
+            records.commit(a, vec![Write::Replace(new, Some(there)), Write::Create(row(2))]).await.map(drop)
         }
-        "delete" => records.commit(a, vec![Write::Delete(Kind::Record, "gone".into(), None)]).await.map(drop),
+        "delete" => records
+            .commit(a, vec![Write::Delete(Kind::Record, "doomed".into(), Some(doomed))])
+            .await
+            .map(drop),
+        "delete any" => {
+            records.commit(a, vec![Write::Delete(Kind::Record, "doomed".into(), None)]).await.map(drop)
+        }
+        "delete absent" => {
+            records.commit(a, vec![Write::Delete(Kind::Record, "gone".into(), None)]).await.map(drop)
+        }
         "tenant" => world.directory.get("contoso").await.map(|found| assert!(found.is_some())),
         _ => world.directory.put(&TenantRecord::new(id, id)).await,
     }
@@ -51,6 +64,7 @@ async fn operate(world: &World, operation: &str, a: &TenantId, id: &str) -> Port
 async fn check(world: &World, operation: &str, a: &TenantId, id: &str, result: &PortResult<()>) {
     let written = match operation {
         "create" | "replace" => world.records.get(a, Kind::Record, id).await.unwrap().is_some(),
+        "delete" | "delete any" => world.records.get(a, Kind::Record, "doomed").await.unwrap().is_none(),
         "put tenant" => world.directory.get(id).await.unwrap().is_some(),
         _ => return,
     };
@@ -73,9 +87,15 @@ async fn meet(fault: Fault, times: usize) {
     world.directory.put(&TenantRecord::new("contoso", "Contoso")).await.unwrap();
     for (at, operation) in OPERATIONS.into_iter().enumerate() {
         let id = format!("new-{at}");
+        let now = async |id| world.records.get(&a, Kind::Record, id).await.unwrap().map(|row| row.etag);
+        if now("doomed").await.is_none() {
+            let row = new_row(Kind::Record, "doomed", json!({}));
+            world.records.commit(&a, vec![Write::Create(row)]).await.unwrap();
+        }
+        let versions = [now("there").await.unwrap(), now("doomed").await.unwrap()];
         world.account.plan(fault, times);
         let begun = Instant::now();
-        let result = operate(&world, operation, &a, &id).await;
+        let result = operate(&world, operation, &a, &id, versions).await;
         let (took, seen) = (begun.elapsed(), world.account.seen());
         world.account.plan(fault, 0);
         let what =

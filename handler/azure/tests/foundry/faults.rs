@@ -2,8 +2,8 @@
 //! is whole, and holds each word once.
 
 use crate::{World, adapter, asks, assistant, tried, user};
-use doubles::faults::{FAULTS, Faults};
-use pool::ports::StepRequest;
+use doubles::faults::{FAULTS, Fault, Faults};
+use pool::ports::{PortError, StepRequest};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -74,5 +74,47 @@ async fn every_call_survives_every_fault() {
     });
     for test in tests {
         test.await.unwrap();
+    }
+}
+
+/// As many as a tenant may have under way at a time.
+const UNDER_WAY: usize = 32;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_that_are_cut_off_give_their_places_back_before_the_response_is_asked_for() {
+    let world = World::new().await;
+    let proxy = Faults::start(&world.ca, world.foundry.address()).await;
+    let project =
+        world.foundry.url().replace(&world.foundry.address().to_string(), &proxy.address().to_string());
+    let ours = adapter(&world.ca, &world.identity, &project).within(Duration::from_secs(10));
+    proxy.plan_for(Fault::Truncated, usize::MAX, |parts| {
+        parts.method == "POST" && parts.uri.path().ends_with("/responses")
+    });
+    let steps = (0..UNDER_WAY).map(|n| {
+        let request = StepRequest { thread: format!("thread_{n}"), ..asks(vec![user("Hello")]) };
+        tried(&ours, "conf-a", request)
+    });
+    for told in futures::future::join_all(steps).await {
+        assert!(!told.expect("the response is asked for").text.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_that_is_too_long_is_told() {
+    for (method, end) in CALLS.into_iter().filter(|(_, end)| *end != "/items") {
+        let world = World::new().await;
+        let proxy = Faults::start(&world.ca, world.foundry.address()).await;
+        let project =
+            world.foundry.url().replace(&world.foundry.address().to_string(), &proxy.address().to_string());
+        let ours = adapter(&world.ca, &world.identity, &project).within(PATIENCE);
+        let busy = Fault::Status(429, Some(("retry-after", "20")));
+        proxy.plan_for(busy, usize::MAX, move |parts| {
+            parts.method == method && parts.uri.path().ends_with(end)
+        });
+        let begun = Instant::now();
+        let told = tried(&ours, "conf-a", asks(vec![user("Hello")])).await.unwrap_err();
+        let waits = matches!(told, PortError::Exhausted { retry_after } if retry_after.as_secs() == 20);
+        assert!(waits, "{method} {end}: {told:?}");
+        assert!(begun.elapsed() < PATIENCE, "{method} {end}: {:?}", begun.elapsed());
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::support::{SHARED, World, entry, sources, text};
 use pool::{
+    conformance::INDEX_FIELDS as FIELDS,
+    filter::Scalar,
     ports::{Entry, EntryKey, Index, PortError},
     testing::tenant,
 };
@@ -78,4 +80,31 @@ async fn a_vector_of_another_length_is_refused() {
     let odd = Entry { vector: Some(vec![1.0; 3]), ..entry("s", "walrus") };
     let error = world.index().upsert(&tenant("conf-a"), vec![odd]).await.unwrap_err();
     assert!(matches!(error, PortError::Refused(_)));
+}
+
+#[tokio::test]
+async fn columns_that_were_declared_later_are_added_once() {
+    let world = World::start().await;
+    let a = tenant("conf-a");
+    let before = world.index_at(&world.search.url(), "", &FIELDS[..1]);
+    before.upsert(&a, vec![entry("old", "walrus")]).await.unwrap();
+    let definitions = || {
+        let asked = world.audit.all();
+        asked.iter().filter(|asked| asked.what == "PUT index").count()
+    };
+    let made = definitions();
+    let after = world.index();
+    let fields = || [("team".to_owned(), Scalar::Text("x".into()))].into();
+    let writes = (0..20).map(|n| {
+        let new = Entry { fields: fields(), ..entry(&format!("new{n}"), "walrus") };
+        after.upsert(&a, vec![new])
+    });
+    for written in futures::future::join_all(writes).await {
+        written.expect("whoever met the old columns writes again");
+    }
+    assert!(definitions() > made, "the column was added");
+    assert_eq!(after.search(&a, &text("walrus")).await.unwrap().len(), 21);
+    let made = definitions();
+    after.upsert(&a, vec![Entry { fields: fields(), ..entry("last", "walrus") }]).await.unwrap();
+    assert_eq!(definitions(), made, "and is known");
 }

@@ -65,6 +65,11 @@ pub async fn directory(directory: &dyn Directory) {
     directory.put(&heir).await.unwrap();
     assert_eq!(directory.by_container("bucket-3").await.unwrap(), Some(heir));
 
+    for (id, container) in [("uploads", ""), ("Conf-One", ""), ("conf-thief", "azure-webjobs-hosts")] {
+        let refused = directory.put(&named(id, container)).await;
+        assert!(matches!(refused, Err(PortError::Refused(_))), "{id} {container}: {refused:?}");
+        assert_eq!(directory.get(id).await.unwrap(), None, "what is refused is not written");
+    }
     for i in 0..25 {
         directory.put(&named(&format!("conf-x{i:02}"), "")).await.unwrap();
     }

@@ -1,5 +1,5 @@
 use super::PortResult;
-use crate::tenant::TenantRecord;
+use crate::{SecurityEvent, tenant::TenantRecord};
 use async_trait::async_trait;
 
 /// The tenants. It speaks of names and records; a name becomes a [`TenantId`](crate::TenantId) only at a door.
@@ -11,13 +11,21 @@ pub trait Directory: Send + Sync {
     /// The tenant that owns exactly this blob container.
     async fn by_container(&self, container: &str) -> PortResult<Option<TenantRecord>>;
 
-    /// At most `limit` tenants with names greater than `after`, by name.
+    /// At most `limit` tenants with names greater than `after`, by name; none: that is the end. A row that cannot be read
+    /// is told of with [`unreadable`] and passed over.
     async fn list(&self, after: Option<&str>, limit: usize) -> PortResult<Vec<TenantRecord>>;
 
-    /// Writes a tenant's record, new or not. [`PortError::Conflict`](super::PortError::Conflict) when another tenant
+    /// Writes a tenant's record, new or not. [`PortError::Refused`](super::PortError::Refused) when it breaks a
+    /// [rule](TenantRecord::check). [`PortError::Conflict`](super::PortError::Conflict) when another tenant
     /// has its container.
     async fn put(&self, record: &TenantRecord) -> PortResult<()>;
 
     /// Forgets a tenant: its container is free then. One that is not there is no matter.
     async fn remove(&self, id: &str) -> PortResult<()>;
+}
+
+/// Raises the alarm over a row of the directory that is no tenant's record: somebody else has written there.
+pub fn unreadable(row: &str) {
+    SecurityEvent::StoreLied.raise(None, "directory");
+    tracing::error!(row, "a row of the directory cannot be read and is passed over");
 }

@@ -2,9 +2,9 @@
 
 use super::{Move, Run, Runs, Status, StoredRun};
 use crate::{
-    Error, Versioned,
+    Error, FieldError, Versioned,
     outbox::{Promise, kept},
-    ports::{Item, PortError},
+    ports::{Item, PortError, Write},
     rules::Rules,
     store,
 };
@@ -15,6 +15,9 @@ use std::time::Duration;
 
 /// The longest output, in bytes.
 const MAX_OUTPUT: usize = 256 * 1024;
+/// The most bytes of JSON that a run and its step are written with at once. Stores take 2,000,000 (Cosmos DB: 2 MiB); the
+/// run counts twice, because one with fractions in it is kept as text as well.
+const MAX_WRITTEN: usize = 1_900_000;
 /// Tries of a write that another one overtakes.
 const TRIES: usize = 8;
 
@@ -74,12 +77,28 @@ fn asked_once(rules: &mut Rules, list: &str, given: &[&str], wanted: &[&str]) {
     rules.that(complete, list, format!("must answer every call: {}", wanted.join(", ")));
 }
 
+/// What no store would take must be told to the client, who can hand in less, and never to the run's driver, who cannot.
+fn fits(writes: &[Write]) -> Result<(), Error> {
+    let bytes = |write: &Write| match write {
+        Write::Replace(run, _) => 2 * run.body.len(),
+        Write::Create(step) => step.body.len(),
+        Write::Delete(..) => 0,
+    };
+    let bytes: usize = writes.iter().map(bytes).sum();
+    if bytes <= MAX_WRITTEN {
+        return Ok(());
+    }
+    let message =
+        format!("must be less: the run and its outputs would take {bytes} bytes, and may take {MAX_WRITTEN}");
+    Err(Error::TooMuch(FieldError { pointer: "/tool_outputs".into(), message }))
+}
+
 impl Runs<'_> {
     /// Hands in the outputs that a run waits for, and promises to drive it on.
     ///
     /// # Errors
-    /// [`Error::Conflict`] unless it waits, [`Error::Invalid`] unless every call has one output, [`Error::NotFound`],
-    /// or the store's failure.
+    /// [`Error::Conflict`] unless it waits, [`Error::Invalid`] unless every call has one output, [`Error::TooMuch`] for
+    /// more than can be stored with the run, which then goes on waiting; [`Error::NotFound`], or the store's failure.
     pub async fn submit(
         &self,
         thread_id: &str,
@@ -120,13 +139,14 @@ impl Runs<'_> {
             run.items.push(answer);
         }
         let event = run.run_event("thread.run.queued");
-        let mut writes = Vec::new();
-        if let Some(mut step) = run.open_step.take() {
+        let step = run.open_step.take();
+        let mut writes = vec![store::replace(&run, &etag)?];
+        if let Some(mut step) = step {
             step.status = "completed".into();
             step.step_details["outputs"] = json!(answered);
             writes.push(store::create(&step)?);
         }
-        writes.insert(0, store::replace(&run, &etag)?);
+        fits(&writes)?;
         writes.push(store::create(&event)?);
         let etags = self.0.store().commit(writes).await?;
         let delay = if driven_by_caller { super::LEASE_MS as u64 } else { 0 };
@@ -169,7 +189,7 @@ impl Runs<'_> {
         &self,
         mut run: StoredRun,
         etag: &crate::ports::Etag,
-        mut more: Vec<crate::ports::Write>,
+        mut more: Vec<Write>,
     ) -> Result<(StoredRun, Vec<crate::ports::Etag>), Error> {
         let now = self.0.seconds();
         let (at, name) = match run.run.status {

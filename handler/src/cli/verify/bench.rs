@@ -213,5 +213,5 @@ pub(super) fn canary() -> String {
 pub(super) fn hex(bytes: usize) -> String {
     let mut random = vec![0; bytes];
     OsEntropy.fill(&mut random);
-    random.iter().map(|byte| format!("{byte:02x}")).collect()
+    pool::hex(&random)
 }

@@ -99,6 +99,10 @@ impl Endpoint {
             let token = tokens(tenant.clone()).await?;
             headers.insert(AUTHORIZATION, bearer(&token).map_err(|_| PortError::refused(Fault::new("key")))?);
         }
+        if let Some(parent) = telemetry::traceparent() {
+            let parent = HeaderValue::from_str(&parent).map_err(PortError::refused)?;
+            headers.insert(telemetry::TRACEPARENT, parent);
+        }
         let (client, began) = (self.client()?, Instant::now());
         let sent = client.post(url).headers(headers).timeout(WHOLE).json(body).send().await;
         let status = sent.as_ref().map_or(0, |response| response.status().as_u16());

@@ -45,6 +45,7 @@ impl Directory for MemoryDirectory {
     }
 
     async fn put(&self, record: &TenantRecord) -> PortResult<()> {
+        record.check().map_err(PortError::refused)?;
         let mut tenants = self.tenants();
         if tenants.values().any(|other| other.id != record.id && other.container() == record.container()) {
             return Err(PortError::Conflict);

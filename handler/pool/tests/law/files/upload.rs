@@ -1,11 +1,17 @@
 use super::*;
 use futures::{StreamExt, stream};
 use pool::{
-    Error,
+    Error, Settings, TenantId,
     files::{FileStatus, NewFile},
-    ports::QueueName,
+    ports::{Embedder, PortError, PortResult, QueueName},
 };
-use std::io;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 #[tokio::test]
 async fn a_file_is_stored_indexed_found_and_deleted() {
@@ -164,4 +170,51 @@ async fn a_drop_folder_replaces_what_has_the_same_name() {
     let foreign =
         world.system("fabrikam").await.files().take_in("a.txt", None, bytes("x")).await.unwrap().value;
     assert_ne!(foreign.id, first.id, "the same name of another tenant is another file");
+}
+
+/// Embeds when it likes to.
+#[derive(Default)]
+struct Moody(AtomicUsize);
+
+#[async_trait::async_trait]
+impl Embedder for Moody {
+    fn dimensions(&self) -> usize {
+        2
+    }
+
+    async fn embed(&self, _: &TenantId, texts: &[String]) -> PortResult<Vec<Vec<f32>>> {
+        match self.0.fetch_add(1, Ordering::Relaxed) {
+            0 => Err(PortError::unavailable("not now")),
+            _ => Ok(vec![vec![1.0, 0.0]; texts.len()]),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_embedded_now_is_let_go() {
+    let world = World::with(|ports| ports.embedder = Some(Arc::new(Moody::default())));
+    let user = world.user("contoso", "alice").await;
+    let file = user.files().upload(new_file("a.txt"), bytes("one")).await.unwrap().value;
+    assert!(matches!(user.files().ingest(&file.id).await, Err(Error::Unavailable(_))));
+    user.files().ingest(&file.id).await.expect("the next try need not wait");
+    assert_indexed(&world, &user, &file.id, "one", "embedded").await;
+}
+
+#[tokio::test]
+async fn many_entries_are_forgotten_in_chunks_and_the_file_is_held_before_each() {
+    let settings = Settings { max_file: 100_000, ..Settings::default() };
+    let world = World::built(settings, |_| {});
+    let system = world.system("contoso").await;
+    let long = vec!["x"; 2_502].join("\n");
+    let id = system.files().take_in("a.txt", None, bytes(&long)).await.unwrap().value.id;
+    world.work().await;
+    assert_eq!(entries(&world).len(), 2_502);
+    system.files().take_in("a.txt", None, bytes("y")).await.unwrap();
+    world.fuse.calls();
+    system.files().ingest(&id).await.unwrap();
+    let calls: Vec<String> = world.fuse.calls().into_iter().map(|(_, call)| call).collect();
+    let deletes: Vec<usize> = (0..calls.len()).filter(|n| calls[*n] == "index.delete").collect();
+    assert_eq!(deletes.len(), 3, "{calls:?}");
+    assert!(deletes.iter().all(|n| calls[n - 1] == "records.commit"), "{calls:?}");
+    assert_eq!(entries(&world), ["y"]);
 }
