@@ -1,7 +1,8 @@
-//! `make smoke-azure`, on what stands in for a subscription: that it works, and fails when something does not.
+//! `make smoke-azure`, on what stands in for a subscription: that it works, and fails when something does not. And that
+//! the audit of what stands in finds out whoever touches what is another's.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::process::Output;
+use std::{panic::AssertUnwindSafe, process::Output};
 use tests::azure::Stack;
 
 /// Runs the example, which `cargo test --workspace` builds.
@@ -50,5 +51,21 @@ fn the_law_of_each_port_is_held_against_a_deployment_that_is_told() {
 
         let (code, said) = smoke(&stack, &[("COSMOS_ENDPOINT", "")]).await;
         assert!(code == Some(2) && said.contains("COSMOS_ENDPOINT"), "{said}");
+    });
+}
+
+#[test]
+fn the_apps_identity_in_a_tenants_container_is_found_out() {
+    tests::alone(async {
+        let folder = tempfile::tempdir().unwrap();
+        let stack = Stack::of(folder.path()).await;
+        // Northwind has no identity of its own, so the app's may.
+        for (container, found_out) in [("northwind", false), ("contoso", true)] {
+            let (url, token) = stack.blob(&format!("{container}/files/f_1/content"));
+            let get = stack.client().get(url).bearer_auth(token).header("x-ms-version", "2023-11-03");
+            assert_eq!(get.send().await.unwrap().status(), 404);
+            let audit = std::panic::catch_unwind(AssertUnwindSafe(|| stack.audited()));
+            assert_eq!(audit.is_err(), found_out, "{container}");
+        }
     });
 }

@@ -1,5 +1,9 @@
 //! Azurite, Microsoft's own stand-in for blobs and queues, as a process of its own.
 
+mod front;
+
+pub use front::{AUDIENCE, Storage};
+
 use crate::{Ca, install};
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},

@@ -129,9 +129,13 @@ fn a_user_does_not_make_change_or_remove_agents() {
     });
 }
 
-/// The doors of another process on the same folder.
-fn doors(state: &std::path::Path) -> pool::Doors {
-    let path = |name: &str| state.join(name).display().to_string();
+/// Seals a job, as the service did at some time before: a pool of its own, with the keys that `dev` has in its folder.
+async fn sealed(dev: &Dev, file: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["keys.json", "jwks.json"] {
+        std::fs::copy(dev.state().join(name), folder.path().join(name)).unwrap();
+    }
+    let path = |name: &str| folder.path().join(name).display().to_string();
     let config = handler::config::Config::read(|name| match name {
         "FUNCTIONS_CUSTOMHANDLER_PORT" => Some("1".into()),
         "POOL_STATE" => Some(path("")),
@@ -139,31 +143,31 @@ fn doors(state: &std::path::Path) -> pool::Doors {
         "JWT_ISSUER" | "JWT_AUDIENCE" => Some("x".into()),
         _ => None,
     });
-    handler::serve::app(&config.unwrap()).unwrap().doors
+    let options = local::Options::default();
+    let local = Local::open(folder.path(), options, Arc::new(SystemClock), Arc::new(OsEntropy)).unwrap();
+    local.directory.put(&TenantRecord::new("contoso", "Contoso Ltd.")).await.unwrap();
+    let doors = handler::serve::app(&config.unwrap()).unwrap().doors;
+    let scope = doors.claim(pool::Owned::Container("contoso")).await.unwrap();
+    scope.files().changed(file).await.unwrap();
+    String::from_utf8(local.queue.peek("ingest", 1).unwrap().remove(0).body).unwrap()
 }
 
 #[test]
 fn a_suspended_tenant_is_refused_its_jobs_wait_and_the_others_go_on() {
-    if tests::azure::chosen() {
-        return println!(
-            "on the local backend alone: it seals a job behind the service's back, in its folder"
-        );
-    }
     alone(async {
         let state = tempfile::tempdir().unwrap();
         let dev = Arc::new(Dev::start(Options::on(state.path())).await);
-        let local =
-            Local::open(state.path(), local::Options::default(), Arc::new(SystemClock), Arc::new(OsEntropy))
-                .unwrap();
+        let directory = dev.directory().await;
         let set = async |status| {
-            let record = TenantRecord { status, ..TenantRecord::new("contoso", "Contoso Ltd.") };
-            local.directory.put(&record).await.unwrap();
+            let record = directory.get("contoso").await.unwrap().unwrap();
+            directory.put(&TenantRecord { status, ..record }).await.unwrap();
         };
         let alice = dev.as_user("contoso", "alice");
         let agent = crate::world::agent(&dev.as_admin("contoso"), json!({})).await;
         let thread = crate::world::thread(&alice, "What?").await;
         let link = alice.post_json("files", json!({"filename": "later.txt"})).await.ok();
-        let scope = doors(state.path()).claim(pool::Owned::Container("contoso")).await.unwrap();
+        let id = link["id"].as_str().unwrap();
+        let job = sealed(&dev, id).await;
         set(TenantStatus::Suspended).await;
         let refused = eventually_in(Duration::from_secs(8), "403", async || {
             let answer = alice.get("agents").await;
@@ -175,11 +179,8 @@ fn a_suspended_tenant_is_refused_its_jobs_wait_and_the_others_go_on() {
         }
         dev.as_user("fabrikam", "bob").get("agents").await.is(200);
         // A job that was sealed before waits: it is neither done nor poison.
-        let url = link["upload"]["url"].as_str().unwrap();
-        let put = dev.with_token("contoso", None).request(Method::PUT, url).body(b"late words".to_vec());
-        put.send().await.is(201);
-        let id = link["id"].as_str().unwrap();
-        scope.files().changed(id).await.unwrap();
+        assert_eq!(dev.send(&link["upload"], "late words").await, 201);
+        dev.push("ingest", &job).await;
         eventually("a parked job", async || dev.log().last("the job is parked")).await;
         set(TenantStatus::Active).await;
         eventually_in(Duration::from_secs(8), "200", async || {
@@ -188,7 +189,7 @@ fn a_suspended_tenant_is_refused_its_jobs_wait_and_the_others_go_on() {
         .await;
         let status = async || alice.get(&format!("files/{id}")).await.ok()["status"].clone();
         assert_eq!(status().await, "uploading");
-        scope.files().changed(id).await.unwrap();
+        dev.push("ingest", &job).await;
         eventually("the parked file", async || (status().await == "indexed").then_some(())).await;
         let run = alice.post_json(&format!("threads/{thread}/runs"), json!({"agent_id": agent})).await.id();
         assert_eq!(crate::world::ended(&alice, &thread, &run).await["status"], "completed");

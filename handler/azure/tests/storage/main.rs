@@ -4,6 +4,7 @@
 
 mod blobs;
 mod faults;
+mod front;
 mod host;
 mod links;
 mod queue;
