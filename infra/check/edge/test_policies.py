@@ -20,6 +20,7 @@ VALUES = {
     "token-issuer": "https://login.example/",
     "rate-calls": 100,
     "rate-burst": 20,
+    "address-calls": 1200,
     "function-key": "the-key-of-the-function-app",
 }
 API, STREAM = ((INFRA / "policies" / name).read_text() for name in ("api.xml", "stream.xml"))
@@ -153,6 +154,16 @@ def test_a_tenants_rate_is_its_own():
     assert world.send("health", address="203.0.113.8")[0].StatusCode == 200
 
 
+def test_who_guesses_tokens_is_held_by_address():
+    world = World()
+    assert [world.send(headers=REFUSED["a stranger's key"][0])[0].StatusCode for _ in range(1201)] == [401] * 1200 + [429]
+    response, forwarded = world.send(headers=token())
+    assert response.StatusCode == 429 and forwarded is None and header(response, "Retry-After") == "60"
+    assert world.send(address="203.0.113.8")[0].StatusCode == 401, "another address"
+    world.now += 61
+    assert world.send(headers=token())[0].StatusCode == 200
+
+
 LIMITS = {"agents-create": 1_048_576 + 65_536, "files-create": 104_857_600 + 1_048_576}
 
 
@@ -276,6 +287,7 @@ GONE = {
     '<claim name="{{tenant-claim}}" match="any" />': lambda world: world.send(headers=token(extension_tenantId=None))[0].StatusCode == 401,
     'require-expiration-time="true"': lambda world: world.send(headers=token(exp=None))[0].StatusCode == 401,
     '<rate-limit-by-key calls="{{rate-burst}}"': lambda world: [world.send(headers=token())[0].StatusCode for _ in range(21)][-1] == 429,
+    '<rate-limit-by-key calls="{{address-calls}}"': lambda world: [world.send()[0].StatusCode for _ in range(1201)][-1] == 429,
     "<value>{{function-key}}</value>": lambda world: header(world.send(headers=token())[1], "x-functions-key") == VALUES["function-key"],
 }
 INSTEAD = {
@@ -283,6 +295,7 @@ INSTEAD = {
     'name="code" exists-action="delete"': 'name="other" exists-action="delete"',
     'require-expiration-time="true"': 'require-expiration-time="false"',
     '<rate-limit-by-key calls="{{rate-burst}}"': '<rate-limit-by-key calls="1000"',
+    '<rate-limit-by-key calls="{{address-calls}}"': '<rate-limit-by-key calls="100000"',
     "<value>{{function-key}}</value>": "<value>other</value>",
 }
 
