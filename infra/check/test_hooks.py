@@ -113,6 +113,7 @@ def test_what_is_no_tenants_name_goes_no_further(azure, hook):
 
 
 def test_legal_names_go_on(azure):
+    assert azure.run("preprovision.sh", AZURE_SUBSCRIPTION_ID="").returncode == 0, "azd may not know it yet"
     for tenants in ([], [{"id": "abc"}], [{"id": "a" * 40}, {"id": "a1-b2-c3"}]):
         azure.lists(tenants)
         done = azure.run("preprovision.sh")
@@ -183,7 +184,7 @@ def test_everything_is_asked_of_the_subscription_that_azd_works_in(azure, hook):
     assert azure.run(hook, AZURE_SUBSCRIPTION_ID="").returncode == 1
 
 
-@HOOKS_OF_AZURE
+@pytest.mark.parametrize("hook", ["preprovision.sh", "postprovision.sh", "postdeploy.sh"])
 def test_who_is_not_signed_in_is_told_to(azure, hook):
     done = azure.run(hook, SIGNED_OUT="1")
     assert done.returncode == 1 and "run az login" in done.stderr
@@ -271,6 +272,16 @@ def test_azure_yaml_runs_them(azure):
     for hook in HOOKS.glob("post*.sh"):
         needed = re.search(r"^need (.*)$", hook.read_text(), re.M)[1].split()
         assert {name for name in needed if name.isupper()} <= outputs, hook.name
+
+
+def test_who_deploys_is_told_of_the_role_that_it_takes():
+    """A role of our own is defined, which who may only give roles may not do."""
+    assert deployment().of("Microsoft.Authorization/roleDefinitions")
+    manual = (ROOT / "docs/OPERATIONS.md").read_text()
+    for heading in ("\n## Deploy\n", "\n### Deploy by a pipeline\n"):
+        assert "*User Access Administrator*" in manual.split(heading)[1].split("\n##")[0], heading
+    tools = manual.split("\n## Deploy\n")[1].split("```")[0]
+    assert all(f"`{tool}`" in tools for hook in HOOKS.glob("*.sh") for tool in re.findall(r"\b(az|curl|jq|bash)\b", hook.read_text()))
 
 
 def test_hooks_are_careful():
