@@ -30,6 +30,9 @@ param openIdConfigUrl string
 @description('The `aud` that is this service\'s.')
 param apiAudience string
 
+@description('More issuers: the value of JWT_ISSUERS, as local.settings.json.example has it. hooks/postdeploy.sh gives them to the gateway.')
+param moreIssuers array = []
+
 @description('The claim that names the tenant.')
 param tenantClaim string = 'extension_tenantId'
 
@@ -243,6 +246,7 @@ module app 'app.bicep' = {
     embeddingModel: embeddingModel.name
     embeddingDimensions: string(embeddingModel.dimensions)
     tokenIssuer: tokenIssuer
+    moreIssuers: moreIssuers
     openIdConfigUrl: openIdConfigUrl
     apiAudience: apiAudience
     tenantClaim: tenantClaim

@@ -362,6 +362,8 @@ FUNCTIONS = {
     "replace": lambda _, value, old, new: value.replace(old, new),
     "contains": lambda _, values, value: value in values,
     "startsWith": lambda _, value, start: value.startswith(start),
+    "json": lambda _, value: json.loads(value),
+    "join": lambda _, values, by: by.join(values),
     "int": lambda _, value: int(value),
     "split": lambda _, value, by: value.split(by),
     "filter": lambda _, values, keep: [each for each in values if keep(each)],

@@ -21,7 +21,7 @@ LOCAL = {
 }
 # Of use in Azure with their defaults; main.bicep leaves them alone.
 DEFAULTS = {
-    "RECORD_COLLECTIONS", "SEARCH_FIELDS", "MAX_FILE_BYTES", "CORS_ORIGINS", "LOG_LEVEL", "JWT_PLATFORM_AUDIENCE", "JWT_ISSUERS", "JWT_PERMISSIONS", "MCP_SERVERS",
+    "RECORD_COLLECTIONS", "SEARCH_FIELDS", "MAX_FILE_BYTES", "CORS_ORIGINS", "LOG_LEVEL", "JWT_PLATFORM_AUDIENCE", "JWT_PERMISSIONS", "MCP_SERVERS",
 }  # fmt: skip
 # Read by the Functions host.
 HOST = re.compile(r"AzureWebJobsStorage__(blobServiceUri|queueServiceUri|tableServiceUri|credential|clientId)|AzureWebJobsDisableHomepage|APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING")

@@ -7,10 +7,15 @@ source "$(dirname "$0")/lib.sh"
 need az curl jq AZURE_RESOURCE_GROUP SERVICE_API_NAME GATEWAY_NAME EVENT_TOPIC_NAME SEARCH_NAME COSMOS_ENDPOINT COSMOS_DATABASE
 here=$(dirname "$0")
 names=$(tenants)
+# The gateway reads discovery documents, one claim, and XML: what it could not follow is refused before anything is connected.
+issuers=${JWT_ISSUERS:-[]}
+jq -en --arg claim "${TENANT_CLAIM:-extension_tenantId}" --argjson issuers "$issuers" '$issuers | type == "array" and all(.[];
+    ([.issuer, .audience, .discovery_url] | all(.[]; type == "string" and test("^[^\\s<>&\"{}]+$"))) and (.tenant_claim // $claim) == $claim)' >/dev/null ||
+    fail "JWT_ISSUERS must be a JSON array of issuers with issuer, audience, discovery_url, and the tenant claim ${TENANT_CLAIM:-extension_tenantId}"
 
 connect() {
     azure deployment group create --resource-group "$AZURE_RESOURCE_GROUP" --name connect --template-file "$here/../connect.bicep" \
-        --parameters "appName=$SERVICE_API_NAME" "gatewayName=$GATEWAY_NAME" "topicName=$EVENT_TOPIC_NAME" --output none
+        --parameters "appName=$SERVICE_API_NAME" "gatewayName=$GATEWAY_NAME" "topicName=$EVENT_TOPIC_NAME" "issuers=$issuers" --output none
 }
 
 # A row of the directory: member for member a TenantRecord.

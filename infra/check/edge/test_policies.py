@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import time
 
 import jwt as pyjwt
@@ -12,6 +13,9 @@ from lxml import etree
 import gateway
 from csharp import Parser, Unknown, run
 from where import INFRA, ROOT, foreign
+
+sys.path.append(str(INFRA / "check"))
+from deploy import Deployment  # noqa: E402
 
 VALUES = {
     "tenant-claim": "extension_tenantId",
@@ -100,6 +104,26 @@ def test_a_good_token_goes_on_with_the_tenant_of_its_claim():
     assert header(forwarded, "x-functions-key") == VALUES["function-key"]
     assert header(forwarded, "authorization").startswith("Bearer ")
     assert header(response, "server") is None and header(response, "x-powered-by") is None
+
+
+def test_more_issuers_are_believed_where_they_are_given():
+    """The policy as connect.bicep makes it."""
+    second = {"issuer": "https://b.example/", "audience": "api://b", "discovery_url": "https://b.example/.well-known/openid-configuration"}
+
+    def policy(issuers):
+        found = Deployment(INFRA / "connect.bicep", {"appName": "func", "gatewayName": "apim", "topicName": "evgt", "issuers": issuers})
+        return next(each for each in found.resources if each.key == "policy").body["properties"]["value"]
+
+    assert policy([]) == API
+    world = World(policy([second]))
+    world.gateway.issuers = ISSUERS | {second["discovery_url"]: {"issuer": second["issuer"], "keys": [jwk("stranger")]}}
+    theirs = token("stranger", "stranger", iss=second["issuer"], aud="api://b", extension_tenantId="fabrikam")
+    response, forwarded = world.send(headers=theirs)
+    assert response.StatusCode == 200 and header(forwarded, "x-tenant-id") == "fabrikam"
+    assert world.send(headers=token())[0].StatusCode == 200
+    assert world.send(headers=token("stranger", "stranger", iss="https://c.example/", aud="api://b"))[0].StatusCode == 401
+    assert World().send(headers=theirs)[0].StatusCode == 401, "not where they are not given"
+    assert faults(policy([second])) == []
 
 
 def test_what_only_the_gateway_says_cannot_be_said_by_a_caller():
