@@ -19,6 +19,7 @@ FROM mcr.microsoft.com/azure-functions/base:4 AS functions
 ENV AzureWebJobsScriptRoot=/home/site/wwwroot \
     AzureFunctionsJobHost__Logging__Console__IsEnabled=true \
     FUNCTIONS_WORKER_RUNTIME=custom \
+    POOL_BACKEND=azure \
     ASPNETCORE_URLS=http://+:8080
 COPY --from=build /app /home/site/wwwroot
 # Where the host writes. The application itself stays root's, so that nobody who gets in can change it.

@@ -23,6 +23,7 @@ param modelName string
 param embeddingModel string
 param embeddingDimensions string
 param tokenIssuer string
+param moreIssuers array
 param openIdConfigUrl string
 param apiAudience string
 param tenantClaim string
@@ -154,6 +155,7 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     SEAL_KEYS: '@Microsoft.KeyVault(VaultName=${vaultName};SecretName=seal-keys)'
     NAMING_KEY: '@Microsoft.KeyVault(VaultName=${vaultName};SecretName=naming-key)'
     JWT_ISSUER: tokenIssuer
+    JWT_ISSUERS: string(moreIssuers)
     JWT_AUDIENCE: apiAudience
     JWT_DISCOVERY_URL: openIdConfigUrl
     JWT_TENANT_CLAIM: tenantClaim

@@ -5,6 +5,17 @@
 param appName string
 param gatewayName string
 param topicName string
+@description('More issuers than the named value `token-issuer`: the value of JWT_ISSUERS.')
+param issuers array = []
+
+// The gateway takes any of the audiences from any of the issuers; the service holds each issuer to its own keys, audience and tenants.
+var documents = join(map(issuers, each => '<openid-config url="${each.discovery_url}" />'), '')
+var audiences = join(map(issuers, each => '<audience>${each.audience}</audience>'), '')
+var names = join(map(issuers, each => '<issuer>${each.issuer}</issuer>'), '')
+var oneIssuer = loadTextContent('policies/api.xml')
+var twoDocuments = replace(oneIssuer, '<audiences>', '${documents}<audiences>')
+var twoAudiences = replace(twoDocuments, '</audiences>', '${audiences}</audiences>')
+var apiPolicy = replace(twoAudiences, '</issuers>', '${names}</issuers>')
 
 // Operations that answer with a stream. An import spells `runs_create` as `runs-create`.
 var streams = ['files-content', 'runs-create', 'runs-create-alias', 'runs-events', 'runs-submit']
@@ -57,7 +68,7 @@ resource api 'Microsoft.ApiManagement/service/apis@2024-05-01' = {
 resource policy 'Microsoft.ApiManagement/service/apis/policies@2024-05-01' = {
   parent: api
   name: 'policy'
-  properties: { format: 'rawxml', value: loadTextContent('policies/api.xml') }
+  properties: { format: 'rawxml', value: apiPolicy }
   dependsOn: [
     key
   ]

@@ -1,11 +1,12 @@
-// Models, and the agent service in its standard setup: its state lies in stores of ours. It is one project for all tenants,
-// so its own stores are kept apart from theirs: an account of its own, a database of its own.
+// Models, and the agent service in its standard setup: its state lies in stores of ours. The project's identity may do much
+// in them, so they are its alone: blobs, documents and an index of its own, and no right to those that hold tenants' data.
 //
 // The order matters: connections, then the roles of the project's identity, then the account's capability host, then the
 // project's, then the right to the database that the capability host makes.
 
 param name string
 param storageName string
+param storageSku string
 param location string
 param tags object
 param chatModel object
@@ -17,12 +18,36 @@ param workspaceId string
 
 var roles = loadJsonContent('roles.json')
 
-resource cosmos 'Microsoft.DocumentDB/databaseAccounts@2025-10-15' existing = {
+resource cosmos 'Microsoft.DocumentDB/databaseAccounts@2025-10-15' = {
   name: cosmosName
+  location: location
+  tags: tags
+  kind: 'GlobalDocumentDB'
+  properties: {
+    databaseAccountOfferType: 'Standard'
+    locations: [{ locationName: location, failoverPriority: 0, isZoneRedundant: false }]
+    capabilities: [{ name: 'EnableServerless' }]
+    consistencyPolicy: { defaultConsistencyLevel: 'Session' }
+    backupPolicy: { type: 'Continuous', continuousModeProperties: { tier: 'Continuous7Days' } }
+    disableLocalAuth: true
+    disableKeyBasedMetadataWriteAccess: true
+    minimalTlsVersion: 'Tls12'
+    publicNetworkAccess: 'Enabled'
+  }
 }
 
-resource search 'Microsoft.Search/searchServices@2025-05-01' existing = {
+resource search 'Microsoft.Search/searchServices@2025-05-01' = {
   name: searchName
+  location: location
+  tags: tags
+  sku: { name: 'basic' }
+  properties: {
+    disableLocalAuth: true
+    replicaCount: 1
+    partitionCount: 1
+    publicNetworkAccess: 'Enabled'
+    semanticSearch: 'disabled'
+  }
 }
 
 resource storage 'Microsoft.Storage/storageAccounts@2025-08-01' = {
@@ -30,7 +55,7 @@ resource storage 'Microsoft.Storage/storageAccounts@2025-08-01' = {
   location: location
   tags: tags
   kind: 'StorageV2'
-  sku: { name: 'Standard_ZRS' }
+  sku: { name: storageSku }
   properties: {
     allowSharedKeyAccess: false
     allowBlobPublicAccess: false

@@ -12,6 +12,7 @@ param apiAudience string
 param tenantClaim string
 param rateCalls int
 param rateBurst int
+param addressCalls int
 
 var roles = loadJsonContent('roles.json')
 // What the policies call by {{name}}; the function key is connect.bicep's.
@@ -22,6 +23,7 @@ var namedValues = [
   { name: 'token-issuer', value: tokenIssuer }
   { name: 'rate-calls', value: string(rateCalls) }
   { name: 'rate-burst', value: string(rateBurst) }
+  { name: 'address-calls', value: string(addressCalls) }
 ]
 
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {

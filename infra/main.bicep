@@ -1,7 +1,7 @@
 // The whole deployment: one resource group, one pool of tenants. `azd up` runs it; main.bicepparam has its parameters.
 //
 // What it costs when idle, list prices of 2026 in a European region, a month: API Management Basic v2 about 150 USD,
-// AI Search basic about 75 USD, all else below 10 USD (Flex Consumption, serverless Cosmos DB, Storage, Key Vault,
+// AI Search basic about 150 USD (one for passages, one of Foundry's own), all else below 10 USD (Flex Consumption, serverless Cosmos DB, Storage, Key Vault,
 // Log Analytics and the session pool are paid by use). Models are paid by the token.
 
 targetScope = 'subscription'
@@ -30,6 +30,9 @@ param openIdConfigUrl string
 @description('The `aud` that is this service\'s.')
 param apiAudience string
 
+@description('More issuers: the value of JWT_ISSUERS, as local.settings.json.example has it. hooks/postdeploy.sh gives them to the gateway.')
+param moreIssuers array = []
+
 @description('The claim that names the tenant.')
 param tenantClaim string = 'extension_tenantId'
 
@@ -40,6 +43,10 @@ param rateCalls int = 100
 @description('Requests that one tenant may make in a burst: see policies/api.xml.')
 @minValue(1)
 param rateBurst int = 20
+
+@description('Requests a minute from one address, of all tenants and of nobody: what guesses tokens ends here. See policies/api.xml.')
+@minValue(1)
+param addressCalls int = 1200
 
 @description('Who runs the gateway: API Management writes to this address.')
 param publisherEmail string
@@ -59,6 +66,10 @@ param embeddingModel object = { name: 'text-embedding-3-small', version: '1', sk
 @description('AI Search: basic holds 15 indexes; standard 50.')
 @allowed(['basic', 'standard'])
 param searchSku string = 'basic'
+
+@description('Copies of blobs: in three zones of the region, or, where a region has no zones, in one place (Standard_LRS).')
+@allowed(['Standard_ZRS', 'Standard_LRS'])
+param storageSku string = 'Standard_ZRS'
 
 @description('The most instances that the app grows to.')
 @minValue(1)
@@ -110,6 +121,7 @@ module storage 'storage.bicep' = {
   scope: group
   params: {
     name: 'stpooled${token}'
+    sku: storageSku
     location: location
     tags: tags
     appPrincipalId: identity.outputs.principalId
@@ -163,12 +175,13 @@ module foundry 'foundry.bicep' = {
   params: {
     name: 'fas-pooled-${token}'
     storageName: 'stfas${token}'
+    storageSku: storageSku
     location: location
     tags: tags
     chatModel: chatModel
     embeddingModel: embeddingModel
-    cosmosName: cosmos.outputs.name
-    searchName: search.outputs.name
+    cosmosName: 'cosmos-fas-${token}'
+    searchName: 'srch-fas-${token}'
     appPrincipalId: identity.outputs.principalId
     workspaceId: monitor.outputs.workspaceId
   }
@@ -233,6 +246,7 @@ module app 'app.bicep' = {
     embeddingModel: embeddingModel.name
     embeddingDimensions: string(embeddingModel.dimensions)
     tokenIssuer: tokenIssuer
+    moreIssuers: moreIssuers
     openIdConfigUrl: openIdConfigUrl
     apiAudience: apiAudience
     tenantClaim: tenantClaim
@@ -258,6 +272,7 @@ module gateway 'gateway.bicep' = {
     tenantClaim: tenantClaim
     rateCalls: rateCalls
     rateBurst: rateBurst
+    addressCalls: addressCalls
   }
 }
 
@@ -293,4 +308,11 @@ output COSMOS_DATABASE string = cosmos.outputs.database
 output VAULT_NAME string = vault.outputs.name
 output SEARCH_NAME string = search.outputs.name
 output EVENT_TOPIC_NAME string = events.outputs.name
+// What tenant.bicep asks for, to be run by itself.
+output STORAGE_NAME string = storage.outputs.name
+output COSMOS_NAME string = cosmos.outputs.name
+output FOUNDRY_NAME string = foundry.outputs.name
+output PROJECT_NAME string = foundry.outputs.projectName
+output TENANT_ROLE_ID string = storage.outputs.tenantRoleId
+output VAULT_TOKEN string = token
 output SESSION_POOL_ENDPOINT string = sessions.outputs.endpoint

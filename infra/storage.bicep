@@ -1,6 +1,7 @@
 // The account of the app and of its tenants: a container a tenant, the drop folders, the queues. No keys.
 
 param name string
+param sku string
 param location string
 param tags object
 param appPrincipalId string
@@ -13,7 +14,8 @@ var appRoles = [
   roles.StorageQueueDataContributor.id
   roles.StorageTableDataContributor.id
 ]
-var queueNames = ['ingest', 'ingest-poison', 'runs', 'runs-poison', 'blob-events', 'blob-events-poison']
+// The last is the host's own, for files of the drop folders.
+var queueNames = ['ingest', 'ingest-poison', 'runs', 'runs-poison', 'blob-events', 'blob-events-poison', 'webjobs-blobtrigger-poison']
 var blobActions = 'Microsoft.Storage/storageAccounts/blobServices/containers/blobs'
 
 resource account 'Microsoft.Storage/storageAccounts@2025-08-01' = {
@@ -21,7 +23,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-08-01' = {
   location: location
   tags: tags
   kind: 'StorageV2'
-  sku: { name: 'Standard_ZRS' }
+  sku: { name: sku }
   properties: {
     accessTier: 'Hot'
     allowSharedKeyAccess: false

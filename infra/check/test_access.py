@@ -202,18 +202,36 @@ def test_roles_are_named_once_and_by_their_table():
         assert guids <= {cosmos}, f"{path.name}: a role's id belongs in roles.json"
 
 
-def test_no_identity_but_the_apps_is_given_a_whole_account_of_tenants_data():
-    found = deployment()
-    data = {"storage/account", "cosmos/account", "vault/vault"}
+def whole_accounts(found):
+    """Who is given a whole account of tenants' data, but the app."""
+    data = {"storage/account", "cosmos/account", "search/service", "vault/vault"}
     whole = {each.id for each in found.resources if each.key in data and each.made}
+    assert len(whole) == len(data)
     table = {each["id"]: key for key, each in json.loads((INFRA / "roles.json").read_text()).items()}
-    harmless = {"StorageBlobDelegator", "CosmosDBOperator", "KeyVaultSecretsOfficer"}
-    for each in found.of("Microsoft.Authorization/roleAssignments"):
-        role = table.get(each.body["properties"]["roleDefinitionId"].split("/")[-1])
-        if each.scope in whole and each.body["properties"]["principalId"] != who("app"):
-            assert role in harmless, f"{each.key} has {role}"
-    for each in found.of("Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments"):
-        assert re.search(r"/dbs/\w+", each.body["properties"]["scope"]), f"{each.key}: a whole account"
+    harmless = {"StorageBlobDelegator", "KeyVaultSecretsOfficer"}
+    given = [
+        each.key for each in found.of("Microsoft.Authorization/roleAssignments")
+        if each.scope in whole and each.body["properties"]["principalId"] != who("app")
+        and table.get(each.body["properties"]["roleDefinitionId"].split("/")[-1]) not in harmless
+    ]  # fmt: skip
+    rows = found.of("Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments")
+    return given + [each.key for each in rows if not re.search(r"/dbs/\w+", each.body["properties"]["scope"])]
+
+
+def test_no_identity_but_the_apps_is_given_a_whole_account_of_tenants_data():
+    assert whole_accounts(deployment()) == []
+    stores = {"foundry/storage", "foundry/cosmos", "foundry/search"}
+    assert stores <= {each.key for each in deployment().resources if each.made}, "Foundry's state is in stores of its own"
+
+
+@pytest.mark.parametrize("file, old, new, told", [
+    ("main.bicep", "searchName: 'srch-fas-${token}'", "searchName: 'srch-pooled-${token}'", "foundry/searchRoles[0]"),
+    ("main.bicep", "cosmosName: 'cosmos-fas-${token}'", "cosmosName: 'cosmos-pooled-${token}'", "foundry/cosmosOperator"),
+    ("main.bicep", "storageName: 'stfas${token}'", "storageName: 'stpooled${token}'", "foundry/storageOwner"),
+    ("tenant.bicep", "${cosmos.id}/dbs/${cosmosDatabase}/colls/${collection}", "${cosmos.id}", "tenantWalls[0]/data"),
+])  # fmt: skip
+def test_a_whole_account_is_found(tmp_path, file, old, new, told):
+    assert told in whole_accounts(Copy(tmp_path).change(file, old, new).deployment())
 
 
 def beyond_its_container(found):

@@ -5,7 +5,9 @@ import re
 
 import jsonschema
 
-from given import INFRA, ROOT, Copy, deployment, schemas
+from bicep import read as read_bicep
+from deploy import Deployment
+from given import ENVIRONMENT, INFRA, ROOT, Copy, deployment, parameters, schemas
 
 # Set where the service runs on a developer's machine, and not in Azure.
 LOCAL = {
@@ -19,7 +21,7 @@ LOCAL = {
 }
 # Of use in Azure with their defaults; main.bicep leaves them alone.
 DEFAULTS = {
-    "RECORD_COLLECTIONS", "SEARCH_FIELDS", "MAX_FILE_BYTES", "CORS_ORIGINS", "LOG_LEVEL", "JWT_PLATFORM_AUDIENCE", "JWT_ISSUERS", "JWT_PERMISSIONS", "MCP_SERVERS",
+    "RECORD_COLLECTIONS", "SEARCH_FIELDS", "MAX_FILE_BYTES", "CORS_ORIGINS", "LOG_LEVEL", "JWT_PLATFORM_AUDIENCE", "JWT_PERMISSIONS", "MCP_SERVERS",
 }  # fmt: skip
 # Read by the Functions host.
 HOST = re.compile(r"AzureWebJobsStorage__(blobServiceUri|queueServiceUri|tableServiceUri|credential|clientId)|AzureWebJobsDisableHomepage|APPLICATIONINSIGHTS_(CONNECTION|AUTHENTICATION)_STRING")
@@ -83,12 +85,35 @@ def test_every_queue_and_container_that_a_function_waits_for_is_deployed():
     containers = {each.name.split("/")[-1] for each in found.of("Microsoft.Storage/storageAccounts/blobServices/containers")}
     bindings = [each for path in ROOT.glob("functions/*/function.json") for each in json.loads(path.read_text())["bindings"]]
     wanted = {each["queueName"] for each in bindings if "queueName" in each}
-    assert wanted and queues == wanted | {f"{name}-poison" for name in wanted}
+    assert wanted and queues == wanted | {f"{name}-poison" for name in wanted} | {"webjobs-blobtrigger-poison"}, "the last is the host's, for blob triggers"
     assert {each["path"].split("/")[0] for each in bindings if each["type"] == "blobTrigger"} <= containers
     assert all(each["connection"] == "AzureWebJobsStorage" for each in bindings if "connection" in each)
     assert all(each.get("source") == "EventGrid" for each in bindings if each["type"] == "blobTrigger"), "Flex polls no blobs"
     topics = [each.body["properties"]["deliveryWithResourceIdentity"]["destination"]["properties"] for each in found.of("Microsoft.EventGrid/systemTopics/eventSubscriptions")]
     assert {each["queueName"] for each in topics} <= wanted
+
+
+def test_infra_settings_can_be_set_and_are_told():
+    """What main.bicepparam reads, with its default, is what docs/OPERATIONS.md tells and what the workflow hands on."""
+    read = dict(re.findall(r"readEnvironmentVariable\('(?!AZURE_)(\w+)'(?:, '([^']*)')?\)", (INFRA / "main.bicepparam").read_text()))
+    section = (ROOT / "docs/OPERATIONS.md").read_text().split("\n### What can be set\n")[1].split("\n### ")[0]
+    assert dict(re.findall(r"^\| `(\w+)` \| (?:needed|none|`(.*?)`) \|", section, re.M)) == read
+    workflow = (ROOT / ".github/workflows/deploy.yml").read_text()
+    handed = {name: default for name, default in re.findall(r"^      (\w+): \$\{\{ vars\.\1(?: \|\| '([^']*)')? \}\}$", workflow, re.M) if not name.startswith("AZURE_")}
+    assert handed == read, "an empty variable is no default: the workflow must say it"
+    assert Deployment(INFRA / "main.bicepparam", {}, ENVIRONMENT | {"GATEWAY_ADDRESSES": "192.0.2.1/32,192.0.2.2/32", "ALWAYS_READY": "2"}).outputs.items() >= {
+        "gatewayAddresses": ["192.0.2.1/32", "192.0.2.2/32"], "alwaysReady": 2,
+    }.items()  # fmt: skip
+    assert parameters()["gatewayAddresses"] == []
+
+
+def test_one_tenant_can_be_deployed_by_the_outputs():
+    """tenant.bicep by itself is given what it needs by main.bicep's outputs of the same names."""
+    outputs = deployment().outputs
+    needed = [name for name, each in read_bicep(INFRA / "tenant.bicep").declared.items() if each.kind == "param" and each.value is None and name != "tenant"]
+    assert len(needed) > 6
+    for name in needed:
+        assert outputs.get(re.sub(r"([A-Z])", r"_\1", name).upper()), name
 
 
 def host_faults(document: dict) -> list[str]:
@@ -129,6 +154,9 @@ def test_host_json_is_what_its_schema_says():
     host = json.loads((ROOT / "host.json").read_text())
     # The host reads it (HttpWorkerOptions); the published schema has not heard of it.
     assert host_faults(host) and host["customHandler"].pop("initializationTimeout")
+    # The handler's lines, which it sends to Application Insights itself, with their tenant. What is a fault goes to standard error.
+    assert host["logging"]["logLevel"] == {"Host.Function.Console": "Warning"}
+    assert host["customHandler"]["description"]["useStdErrorStreamForErrorsOnly"] is True, "else a line without the word error is no error"
     assert not host_faults(host)
     for fault in ({"functionTimeout": 30}, {"customHandler": {"descriptions": {}}}, {"extensions": {"queues": {"batchSize": "16"}}}, {"queues": {}}):
         assert host_faults({**host, **fault}), fault

@@ -84,7 +84,7 @@ LOOSE = {
     "an unknown parameter": ("main.bicep", "sku: searchSku", "size: searchSku", "there is no parameter size"),
     "a missing parameter": ("main.bicep", "    sku: searchSku\n", "", "sku is needed"),
     "a parameter of another type": ("main.bicep", "rateCalls: rateCalls", "rateCalls: string(rateCalls)", "must be of type int"),
-    "a parameter out of range": ("main.bicep", "param rateCalls int = 100", "param rateCalls int = 0", "breaks a rule"),
+    "a parameter out of range": ("main.bicepparam", "'RATE_CALLS', '100'", "'RATE_CALLS', '0'", "breaks a rule"),
     "a parameter that is not used": ("vault.bicep", "param location string", "param location string\nparam region string = ''", "is not used"),
     "an unknown output": ("main.bicep", "vault.outputs.name", "vault.outputs.names", "there is no names"),
     "an unknown function": ("search.bicep", "guid(service.id", "newid(service.id", "newid() is not known"),

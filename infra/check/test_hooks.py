@@ -22,11 +22,17 @@ with open(folder / "calls", "a") as calls:
     calls.write(json.dumps([name, *words]) + "\n")
 def option(wanted):
     return words[words.index(wanted) + 1]
-if (folder / "deaf").exists() and name == "az":
+if (folder / "deaf").exists() and name == "az" and words[0] not in ("login", "account"):
     left = int((folder / "deaf").read_text()) - 1
     (folder / "deaf").unlink() if left < 1 else (folder / "deaf").write_text(str(left))
     sys.exit(1)
-if name == "curl":
+if name == "curl" and "--data" not in words:
+    (folder / "asked").write_text(Path(option("--config")).read_text())
+    Path(option("--output")).write_text(os.environ.get("SAID", '{"value": "fresh-assertion"}'))
+elif words[:1] == ["login"]:
+    with open(folder / "logins", "a") as logins:
+        logins.write(Path(option("--federated-token")[1:]).read_text() + "\n")
+elif name == "curl":
     (folder / "header").write_text(Path(option("--config")).read_text())
     with open(folder / "rows", "a") as rows:
         rows.write(option("--data") + "\n")
@@ -41,6 +47,8 @@ elif words[:3] == ["deployment", "group", "show"]:
     tenant = option("--name").removeprefix("tenant-")
     print(json.dumps({"clientId": {"value": f"client-{tenant}"}, "principalId": {"value": f"principal-{tenant}"},
                       "vaultName": {"value": "kv-own" if tenant == "fabrikam" else ""}}))
+elif words[:2] == ["account", "show"]:
+    sys.exit(1 if os.environ.get("SIGNED_OUT") else 0)
 elif words[:2] == ["account", "get-access-token"]:
     print("very-secret-token")
 elif words[:3] == ["search", "service", "show"]:
@@ -72,7 +80,7 @@ class Azure:
         environment = {
             "PATH": f"{self.programs}:{os.environ['PATH']}", "FAKE": str(self.folder), "TENANTS": str(self.folder / "tenants.json"),
             "AZURE_RESOURCE_GROUP": "rg", "SERVICE_API_NAME": "func", "VAULT_NAME": "kv", "EVENT_TOPIC_NAME": "evgt", "GATEWAY_NAME": "apim", "SEARCH_NAME": "srch",
-            "COSMOS_ENDPOINT": "https://c.documents.azure.com/", "COSMOS_DATABASE": "pool", "TRIES": "3", **changed,
+            "AZURE_SUBSCRIPTION_ID": "sub", "COSMOS_ENDPOINT": "https://c.documents.azure.com/", "COSMOS_DATABASE": "pool", "TRIES": "3", **changed,
         }  # fmt: skip
         return subprocess.run([HOOKS / hook], env=environment, capture_output=True, text=True, timeout=60)
 
@@ -105,6 +113,7 @@ def test_what_is_no_tenants_name_goes_no_further(azure, hook):
 
 
 def test_legal_names_go_on(azure):
+    assert azure.run("preprovision.sh", AZURE_SUBSCRIPTION_ID="").returncode == 0, "azd may not know it yet"
     for tenants in ([], [{"id": "abc"}], [{"id": "a" * 40}, {"id": "a1-b2-c3"}]):
         azure.lists(tenants)
         done = azure.run("preprovision.sh")
@@ -118,14 +127,68 @@ def test_keys_are_made_once_and_are_in_no_command_line(azure):
     vault = {path.name: path.read_text() for path in (azure.folder / "vault").iterdir()}
     assert set(vault) == {"seal-keys", "naming-key"}
     name, _, key = vault["seal-keys"].partition(":")
-    assert re.fullmatch(r"k\d{8}", name)
+    assert re.fullmatch(r"k\d{8}[0-9a-f]{6}", name) and len(name) <= 16
     assert {len(base64.b64decode(each, validate=True)) for each in (key, vault["naming-key"])} == {32}
     assert key != vault["naming-key"]
     told = (azure.folder / "calls").read_text() + done.stdout + done.stderr
     assert key not in told and vault["naming-key"] not in told
-    assert azure.calls("az", "rest")[0][-3].endswith("/config/configreferences/appsettings/refresh?api-version=2022-03-01")
+    assert azure.calls("az", "rest")[0][-5].endswith("/config/configreferences/appsettings/refresh?api-version=2022-03-01")
     assert azure.run("postprovision.sh").returncode == 0
     assert vault == {path.name: path.read_text() for path in (azure.folder / "vault").iterdir()}
+
+
+def test_two_keys_of_one_day_have_two_names(azure):
+    names = set()
+    for _ in range(3):
+        assert azure.run("postprovision.sh").returncode == 0
+        secret = azure.folder / "vault" / "seal-keys"
+        names.add(secret.read_text().partition(":")[0])
+        secret.unlink()
+    assert len(names) == 3
+
+
+HOOKS_OF_AZURE = pytest.mark.parametrize("hook", ["postprovision.sh", "postdeploy.sh"])
+GITHUB = {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://github.example/?v=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "request-token", "AZURE_CLIENT_ID": "client", "AZURE_TENANT_ID": "directory"}
+
+
+@HOOKS_OF_AZURE
+def test_a_workflow_shows_azure_a_new_assertion_before_anything_else(azure, hook):
+    done = azure.run(hook, **GITHUB)
+    assert done.returncode == 0, done
+    assert (azure.folder / "logins").read_text() == "fresh-assertion\n"
+    assert (azure.folder / "asked").read_text() == 'header = "authorization: bearer request-token"\n'
+    asked, login = azure.calls()[:2]
+    assert asked[-1] == "https://github.example/?v=1&audience=api%3A%2F%2FAzureADTokenExchange"
+    assert login[:3] == ["az", "login", "--service-principal"] and {"client", "directory"} <= set(login)
+    told = (azure.folder / "calls").read_text() + done.stdout + done.stderr
+    assert "fresh-assertion" not in told and "request-token" not in told
+    if hook == "postdeploy.sh":
+        calls = azure.calls("az")
+        token = next(at for at, call in enumerate(calls) if call[1:3] == ["account", "get-access-token"])
+        assert token < next(at for at, call in enumerate(calls) if call[1] == "deployment"), "while the assertion is young"
+
+
+@HOOKS_OF_AZURE
+@pytest.mark.parametrize("said", ["", "{}", "[]", '{"value": null}', "<html>"])
+def test_a_workflow_that_github_does_not_know_goes_no_further(azure, hook, said):
+    done = azure.run(hook, SAID=said, **GITHUB)
+    assert done.returncode == 1 and "GitHub says nothing of this workflow" in done.stderr
+    assert not azure.calls("az")
+
+
+@HOOKS_OF_AZURE
+def test_everything_is_asked_of_the_subscription_that_azd_works_in(azure, hook):
+    assert azure.run(hook, **GITHUB).returncode == 0
+    calls = [call for call in azure.calls("az") if call[1] != "login"]
+    assert len(calls) > 3 and all(call[-2:] == ["--subscription", "sub"] for call in calls)
+    assert azure.run(hook, AZURE_SUBSCRIPTION_ID="").returncode == 1
+
+
+@pytest.mark.parametrize("hook", ["preprovision.sh", "postprovision.sh", "postdeploy.sh"])
+def test_who_is_not_signed_in_is_told_to(azure, hook):
+    done = azure.run(hook, SIGNED_OUT="1")
+    assert done.returncode == 1 and "run az login" in done.stderr
+    assert [call[1:3] for call in azure.calls("az")] == [["account", "show"]]
 
 
 def test_a_vault_that_cannot_be_read_is_no_empty_vault(azure):
@@ -179,6 +242,21 @@ def test_an_index_of_ones_own_is_all_that_one_may_read(azure):
         assert role == grant["role"]
 
 
+GOOD = {"issuer": "https://b.example/", "audience": "api://b", "discovery_url": "https://b.example/.well-known/openid-configuration"}
+
+
+@pytest.mark.parametrize("said, code", [
+    ("[]", 0), (json.dumps([GOOD]), 0), (json.dumps([GOOD | {"tenant_claim": "extension_tenantId", "tenants": ["contoso"]}]), 0),
+    ("{}", 1), ("[", 1), ("[{}]", 1), (json.dumps([GOOD | {"tenant_claim": "tid"}]), 1), (json.dumps([GOOD | {"discovery_url": 7}]), 1),
+    *[(json.dumps([GOOD | {"audience": text}]), 1) for text in ("", "a</audience>", "a&b", 'a"b', "{{function-key}}", "a\nb")],
+])  # fmt: skip
+def test_more_issuers_reach_the_gateway_or_stop_the_hook(azure, said, code):
+    done = azure.run("postdeploy.sh", JWT_ISSUERS=said)
+    assert done.returncode == code, done
+    connected = azure.calls("az", "deployment", "group", "create")
+    assert (f"issuers={said}" in connected[0]) if not code else not azure.calls(), connected
+
+
 @pytest.mark.parametrize("status, body, code", [
     (200, [{"statusCode": 201}, {"statusCode": 201}], 0),
     (207, [{"statusCode": 409}, {"statusCode": 424}], 0),  # The tenant is there.
@@ -208,13 +286,23 @@ def test_azure_yaml_runs_them(azure):
         "postdeploy": "infra/hooks/postdeploy.sh",
     }  # fmt: skip
     assert azd["infra"] == {"provider": "bicep", "path": "infra", "module": "main"}
-    assert azd["services"]["api"].pop("hooks") == {"prepackage": {"shell": "sh", "run": "make stage"}}
+    assert azd["services"]["api"].pop("hooks") == {"prepackage": {"shell": "sh", "run": "make stage && target/release/handler doctor --package target/app"}}
     assert azd["services"]["api"] == {"project": ".", "host": "function", "language": "custom", "dist": "target/app"}
     assert "handler stage target/app" in (ROOT / "Makefile").read_text()
     outputs = set(re.findall(r"^output (\w+)", (INFRA / "main.bicep").read_text(), re.M))
     for hook in HOOKS.glob("post*.sh"):
         needed = re.search(r"^need (.*)$", hook.read_text(), re.M)[1].split()
         assert {name for name in needed if name.isupper()} <= outputs, hook.name
+
+
+def test_who_deploys_is_told_of_the_role_that_it_takes():
+    """A role of our own is defined, which who may only give roles may not do."""
+    assert deployment().of("Microsoft.Authorization/roleDefinitions")
+    manual = (ROOT / "docs/OPERATIONS.md").read_text()
+    for heading in ("\n## Deploy\n", "\n### Deploy by a pipeline\n"):
+        assert "*User Access Administrator*" in manual.split(heading)[1].split("\n##")[0], heading
+    tools = manual.split("\n## Deploy\n")[1].split("```")[0]
+    assert all(f"`{tool}`" in tools for hook in HOOKS.glob("*.sh") for tool in re.findall(r"\b(az|curl|jq|bash)\b", hook.read_text()))
 
 
 def test_hooks_are_careful():

@@ -25,6 +25,7 @@ ORDER = [
     ("foundry/filesConnection", "foundry/accountHost"), ("foundry/vectorsConnection", "foundry/accountHost"),
     ("foundry/cosmosOperator", "foundry/accountHost"), ("foundry/storageOwner", "foundry/accountHost"),
     ("foundry/searchRoles[0]", "foundry/accountHost"), ("foundry/searchRoles[1]", "foundry/accountHost"),
+    ("foundry/search", "foundry/vectorsConnection"), ("foundry/cosmos", "foundry/documentsConnection"),
     ("foundry/accountHost", "foundry/projectHost"), ("foundry/projectHost", "foundry/projectData"),
     ("storage/appAssignments[0]", "app/app"), ("storage/containers[0]", "app/app"), ("tenantWalls[0]/identity", "app/app"),
     ("events/sender", "events/subscription"), ("events/burier", "events/subscription"),
@@ -92,6 +93,8 @@ def test_a_tenant_that_is_called_as_a_container_of_the_pool_cannot_be_deployed(t
 WALLS = {
     "storage/account": {"allowSharedKeyAccess": False, "allowBlobPublicAccess": False, "supportsHttpsTrafficOnly": True, "minimumTlsVersion": "TLS1_2"},
     "foundry/storage": {"allowSharedKeyAccess": False, "allowBlobPublicAccess": False, "supportsHttpsTrafficOnly": True, "minimumTlsVersion": "TLS1_2"},
+    "foundry/cosmos": {"disableLocalAuth": True, "disableKeyBasedMetadataWriteAccess": True},
+    "foundry/search": {"disableLocalAuth": True},
     "cosmos/account": {"disableLocalAuth": True, "disableKeyBasedMetadataWriteAccess": True},
     "search/service": {"disableLocalAuth": True},
     "foundry/account": {"disableLocalAuth": True},

@@ -21,6 +21,28 @@ need() {
     done
 }
 
+# Azure, in the subscription that azd works in, whatever the CLI's own is.
+azure() {
+    az "$@" --subscription "$AZURE_SUBSCRIPTION_ID"
+}
+
+# sign_in FOLDER: the CLI must be signed in. What GitHub says of a workflow is good for five minutes, and the CLI shows it again for each
+# kind of service that it meets first: in a workflow, it is given a new one here. FOLDER is ours alone, so that nothing is in a command line.
+sign_in() {
+    need AZURE_SUBSCRIPTION_ID
+    if [[ -n ${ACTIONS_ID_TOKEN_REQUEST_URL:-} ]]; then
+        need curl jq ACTIONS_ID_TOKEN_REQUEST_TOKEN AZURE_CLIENT_ID AZURE_TENANT_ID
+        printf 'header = "authorization: bearer %s"\n' "$ACTIONS_ID_TOKEN_REQUEST_TOKEN" >"$1/github"
+        curl --silent --show-error --fail --config "$1/github" --output "$1/said" \
+            "$ACTIONS_ID_TOKEN_REQUEST_URL&audience=api%3A%2F%2FAzureADTokenExchange" || fail "GitHub says nothing of this workflow"
+        # `jq` is content with nothing at all.
+        { jq -erj '.value | strings' "$1/said" >"$1/assertion" && [[ -s $1/assertion ]]; } || fail "GitHub says nothing of this workflow"
+        az login --service-principal --username "$AZURE_CLIENT_ID" --tenant "$AZURE_TENANT_ID" --federated-token "@$1/assertion" --output none
+        rm "$1/github" "$1/said" "$1/assertion"
+    fi
+    azure account show --output none || fail "the Azure CLI is not signed in to subscription $AZURE_SUBSCRIPTION_ID: run az login"
+}
+
 # Prints the tenants' names, a line each, if every one is legal; fails before anything is done with them.
 tenants() {
     local name names

@@ -7,10 +7,15 @@ source "$(dirname "$0")/lib.sh"
 need az curl jq AZURE_RESOURCE_GROUP SERVICE_API_NAME GATEWAY_NAME EVENT_TOPIC_NAME SEARCH_NAME COSMOS_ENDPOINT COSMOS_DATABASE
 here=$(dirname "$0")
 names=$(tenants)
+# The gateway reads discovery documents, one claim, and XML: what it could not follow is refused before anything is connected.
+issuers=${JWT_ISSUERS:-[]}
+jq -en --arg claim "${TENANT_CLAIM:-extension_tenantId}" --argjson issuers "$issuers" '$issuers | type == "array" and all(.[];
+    ([.issuer, .audience, .discovery_url] | all(.[]; type == "string" and test("^[^\\s<>&\"{}]+$"))) and (.tenant_claim // $claim) == $claim)' >/dev/null ||
+    fail "JWT_ISSUERS must be a JSON array of issuers with issuer, audience, discovery_url, and the tenant claim ${TENANT_CLAIM:-extension_tenantId}"
 
 connect() {
-    az deployment group create --resource-group "$AZURE_RESOURCE_GROUP" --name connect --template-file "$here/../connect.bicep" \
-        --parameters "appName=$SERVICE_API_NAME" "gatewayName=$GATEWAY_NAME" "topicName=$EVENT_TOPIC_NAME" --output none
+    azure deployment group create --resource-group "$AZURE_RESOURCE_GROUP" --name connect --template-file "$here/../connect.bicep" \
+        --parameters "appName=$SERVICE_API_NAME" "gatewayName=$GATEWAY_NAME" "topicName=$EVENT_TOPIC_NAME" "issuers=$issuers" --output none
 }
 
 # A row of the directory: member for member a TenantRecord.
@@ -37,26 +42,27 @@ write() { # NAME RECORD
     fail "the directory answered $status for $1: $(head -c 300 "$scratch/answer")"
 }
 
-patiently 'the app, to be connected' connect
-
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 umask 077
-token=$(az account get-access-token --resource "${COSMOS_ENDPOINT%/}" --query accessToken --output tsv)
+sign_in "$scratch"
+token=$(azure account get-access-token --resource "${COSMOS_ENDPOINT%/}" --query accessToken --output tsv)
 {
     printf 'header = "authorization: type%%3daad%%26ver%%3d1.0%%26sig%%3d%s"\n' "$token"
     printf 'header = "%s"\n' 'x-ms-version: 2020-07-15' 'content-type: application/json' 'x-ms-documentdb-partitionkey: [\"tenant\"]' \
         'x-ms-cosmos-is-batch-request: True' 'x-ms-cosmos-batch-atomic: True'
 } >"$scratch/curl"
-search=$(az search service show --resource-group "$AZURE_RESOURCE_GROUP" --name "$SEARCH_NAME" --query id --output tsv)
+
+patiently 'the app, to be connected' connect
+search=$(azure search service show --resource-group "$AZURE_RESOURCE_GROUP" --name "$SEARCH_NAME" --query id --output tsv)
 role=$(jq -r .SearchIndexDataContributor.id "$here/../roles.json")
 
 while IFS= read -r name; do
     [[ -n $name ]] || continue
-    outputs=$(az deployment group show --resource-group "$AZURE_RESOURCE_GROUP" --name "tenant-$name" --query properties.outputs --output json)
+    outputs=$(azure deployment group show --resource-group "$AZURE_RESOURCE_GROUP" --name "tenant-$name" --query properties.outputs --output json)
     record=$(record "$name" "$(jq -r .clientId.value <<<"$outputs")" "$(jq -r .vaultName.value <<<"$outputs")")
     write "$name" "$record"
     index=$(jq -r 'if .search_index_prefix == "" then "documents" else .search_index_prefix + "-documents" end' <<<"$record")
-    az role assignment create --role "$role" --scope "$search/indexes/$index" --assignee-principal-type ServicePrincipal \
+    azure role assignment create --role "$role" --scope "$search/indexes/$index" --assignee-principal-type ServicePrincipal \
         --assignee-object-id "$(jq -r .principalId.value <<<"$outputs")" --output none
 done <<<"$names"

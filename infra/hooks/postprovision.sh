@@ -8,8 +8,9 @@ need az AZURE_RESOURCE_GROUP SERVICE_API_NAME VAULT_NAME
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 umask 077
+sign_in "$scratch"
 
-present() { az keyvault secret list --vault-name "$VAULT_NAME" --query '[].name' --output tsv >"$scratch/present"; }
+present() { azure keyvault secret list --vault-name "$VAULT_NAME" --query '[].name' --output tsv >"$scratch/present"; }
 
 # keep NAME PREFIX: a secret of 32 random bytes, unless there is one. The value is in no command line.
 keep() {
@@ -17,14 +18,15 @@ keep() {
         return
     fi
     printf '%s%s' "$2" "$(head -c 32 /dev/urandom | base64 -w 0)" >"$scratch/value"
-    az keyvault secret set --vault-name "$VAULT_NAME" --name "$1" --file "$scratch/value" --encoding utf-8 --output none
+    azure keyvault secret set --vault-name "$VAULT_NAME" --name "$1" --file "$scratch/value" --encoding utf-8 --output none
     rm "$scratch/value"
 }
 
 patiently 'the right to write secrets' present
-keep seal-keys "k$(date -u +%Y%m%d):"
+# Its id is the day and six random letters, for two may be made on one day.
+keep seal-keys "k$(date -u +%Y%m%d)$(od -An -N3 -tx1 /dev/urandom | tr -d ' \n'):"
 keep naming-key ''
 
 # The app looked for them when it was made; now they are there.
-app=$(az functionapp show --resource-group "$AZURE_RESOURCE_GROUP" --name "$SERVICE_API_NAME" --query id --output tsv)
-az rest --method post --url "$app/config/configreferences/appsettings/refresh?api-version=2022-03-01" --output none
+app=$(azure functionapp show --resource-group "$AZURE_RESOURCE_GROUP" --name "$SERVICE_API_NAME" --query id --output tsv)
+azure rest --method post --url "$app/config/configreferences/appsettings/refresh?api-version=2022-03-01" --output none

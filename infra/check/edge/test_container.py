@@ -72,6 +72,8 @@ def health(steps):
         found.append(f"{arguments} is not {expected}")
     if ("EXPOSE", port) not in steps:
         found.append(f"{port} is not exposed")
+    if "POOL_BACKEND=azure" not in environment.split():
+        found.append("where nothing says that this is Azure, it would run as a developer's")
     if f"AzureWebJobsScriptRoot={application} " not in environment:
         found.append("the host does not look where the application is")
     return found
@@ -90,6 +92,7 @@ SEEDED = {
     "a name that may be root's": ("USER 10001:10001\nENTRYPOINT", "USER app\nENTRYPOINT"),
     "a tool that the image does not have": ('CMD ["/home/site/wwwroot/handler", "health", "--url",', "CMD curl -f #"),
     "another port": ("http://+:8080", "http://+:80"),
+    "a developer's backend": ("    POOL_BACKEND=azure \\\n", ""),
     "another path": ("8080/api/health", "8080/health"),
     "a program elsewhere": ("/home/site/wwwroot/handler", "/usr/local/bin/handler"),
     "a secret": ("FUNCTIONS_WORKER_RUNTIME=custom", "FUNCTIONS_WORKER_RUNTIME=custom SEAL_KEY=abc MY_TOKEN=x"),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import time
 
 import jwt as pyjwt
@@ -13,6 +14,9 @@ import gateway
 from csharp import Parser, Unknown, run
 from where import INFRA, ROOT, foreign
 
+sys.path.append(str(INFRA / "check"))
+from deploy import Deployment  # noqa: E402
+
 VALUES = {
     "tenant-claim": "extension_tenantId",
     "openid-config-url": "https://login.example/.well-known/openid-configuration",
@@ -20,6 +24,7 @@ VALUES = {
     "token-issuer": "https://login.example/",
     "rate-calls": 100,
     "rate-burst": 20,
+    "address-calls": 1200,
     "function-key": "the-key-of-the-function-app",
 }
 API, STREAM = ((INFRA / "policies" / name).read_text() for name in ("api.xml", "stream.xml"))
@@ -101,6 +106,26 @@ def test_a_good_token_goes_on_with_the_tenant_of_its_claim():
     assert header(response, "server") is None and header(response, "x-powered-by") is None
 
 
+def test_more_issuers_are_believed_where_they_are_given():
+    """The policy as connect.bicep makes it."""
+    second = {"issuer": "https://b.example/", "audience": "api://b", "discovery_url": "https://b.example/.well-known/openid-configuration"}
+
+    def policy(issuers):
+        found = Deployment(INFRA / "connect.bicep", {"appName": "func", "gatewayName": "apim", "topicName": "evgt", "issuers": issuers})
+        return next(each for each in found.resources if each.key == "policy").body["properties"]["value"]
+
+    assert policy([]) == API
+    world = World(policy([second]))
+    world.gateway.issuers = ISSUERS | {second["discovery_url"]: {"issuer": second["issuer"], "keys": [jwk("stranger")]}}
+    theirs = token("stranger", "stranger", iss=second["issuer"], aud="api://b", extension_tenantId="fabrikam")
+    response, forwarded = world.send(headers=theirs)
+    assert response.StatusCode == 200 and header(forwarded, "x-tenant-id") == "fabrikam"
+    assert world.send(headers=token())[0].StatusCode == 200
+    assert world.send(headers=token("stranger", "stranger", iss="https://c.example/", aud="api://b"))[0].StatusCode == 401
+    assert World().send(headers=theirs)[0].StatusCode == 401, "not where they are not given"
+    assert faults(policy([second])) == []
+
+
 def test_what_only_the_gateway_says_cannot_be_said_by_a_caller():
     spoofed = {"X-Tenant-ID": "fabrikam", "x-functions-key": "guess", "X-MS-CLIENT-PRINCIPAL": "e30=", "x-ms-client-principal-id": "root",
                "x-ms-client-principal-name": "root", "x-ms-client-principal-idp": "aad"}  # fmt: skip
@@ -151,6 +176,16 @@ def test_a_tenants_rate_is_its_own():
     public = [world.send("health")[0].StatusCode for _ in range(101)]
     assert public == [200] * 100 + [429]
     assert world.send("health", address="203.0.113.8")[0].StatusCode == 200
+
+
+def test_who_guesses_tokens_is_held_by_address():
+    world = World()
+    assert [world.send(headers=REFUSED["a stranger's key"][0])[0].StatusCode for _ in range(1201)] == [401] * 1200 + [429]
+    response, forwarded = world.send(headers=token())
+    assert response.StatusCode == 429 and forwarded is None and header(response, "Retry-After") == "60"
+    assert world.send(address="203.0.113.8")[0].StatusCode == 401, "another address"
+    world.now += 61
+    assert world.send(headers=token())[0].StatusCode == 200
 
 
 LIMITS = {"agents-create": 1_048_576 + 65_536, "files-create": 104_857_600 + 1_048_576}
@@ -276,6 +311,7 @@ GONE = {
     '<claim name="{{tenant-claim}}" match="any" />': lambda world: world.send(headers=token(extension_tenantId=None))[0].StatusCode == 401,
     'require-expiration-time="true"': lambda world: world.send(headers=token(exp=None))[0].StatusCode == 401,
     '<rate-limit-by-key calls="{{rate-burst}}"': lambda world: [world.send(headers=token())[0].StatusCode for _ in range(21)][-1] == 429,
+    '<rate-limit-by-key calls="{{address-calls}}"': lambda world: [world.send()[0].StatusCode for _ in range(1201)][-1] == 429,
     "<value>{{function-key}}</value>": lambda world: header(world.send(headers=token())[1], "x-functions-key") == VALUES["function-key"],
 }
 INSTEAD = {
@@ -283,6 +319,7 @@ INSTEAD = {
     'name="code" exists-action="delete"': 'name="other" exists-action="delete"',
     'require-expiration-time="true"': 'require-expiration-time="false"',
     '<rate-limit-by-key calls="{{rate-burst}}"': '<rate-limit-by-key calls="1000"',
+    '<rate-limit-by-key calls="{{address-calls}}"': '<rate-limit-by-key calls="100000"',
     "<value>{{function-key}}</value>": "<value>other</value>",
 }
 

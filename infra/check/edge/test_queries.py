@@ -108,12 +108,13 @@ def test_words_in_queries_are_words_of_the_service(said):
     functions = set(re.findall(r'(?:http|public|job)!\("(\w+)"', (ROOT / "handler/src/functions.rs").read_text()))
     codes = set(re.findall(r'Self::\w+ => "(\w+)"', (ROOT / "handler/pool/src/security.rs").read_text()))
     assert codes == set(CONTRACT["codes"])
-    others = {"InProc", "security", "_none", "429", "gateway", "upstream", "MaxDequeueCount", "poison", "queue '([a-z0-9-]+-poison)'"}
+    others = {"InProc", "security", "_none", "401", "429", "gateway", "gateway_refused", "upstream", "MaxDequeueCount", "poison", "queue '([a-z0-9-]+-poison)'"}
     for name in QUERIES:
         strange = set(said[name]["literals"]) - functions - codes - set(CONTRACT["metrics"]) - others
         assert not strange, f"{name}: {strange}"
     watched = {word for word in said["security-event"]["literals"] if word in codes}
     assert watched == codes - {"tenant_suspended"}, "suspending a tenant is ours to do; the rest is watched"
+    assert "requests" in tables_of(QUERIES["security-event"]) and "401" in said["security-event"]["literals"], "what the gateway refuses, the service never sees"
 
 
 def test_the_contract_is_whole():

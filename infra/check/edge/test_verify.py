@@ -20,6 +20,7 @@ VALUES = {
     # As in an environment for trying: thousands of questions, at once.
     "rate-calls": 1_000_000,
     "rate-burst": 1_000_000,
+    "address-calls": 1_000_000,
     "function-key": "the-key-of-the-function-app",
 }
 

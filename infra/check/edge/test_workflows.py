@@ -101,7 +101,38 @@ def test_pins_are_renewed_wherever_there_are_pins():
 def test_make_targets_that_are_named_exist():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
     named = {name for text in FILES.values() for name in re.findall(r"\bmake ([a-z]+)", text)}
-    assert named <= targets and {"check", "test", "edge", "deny", "stage"} <= named
+    for flow in map(yaml.safe_load, FILES.values()):
+        for job in flow["jobs"].values():
+            named |= set(job.get("strategy", {}).get("matrix", {}).get("target", []))
+    assert named <= targets and {"check", "test", "edge", "deny", "stage", "nightly", "sabotage", "mutants"} <= named
+    # `make nightly` is the proof at length and the fuzzers.
+    assert {"prove", "fuzz"} <= set(re.findall(r"\(MAKE\) (\w+)", (ROOT / "Makefile").read_text()))
+
+
+def test_what_a_step_of_tests_is_told_is_read():
+    """A variable that nothing reads is a test that is shorter than it looks."""
+    sources = [path for folder in ("handler", "tests", "fuzz") for path in (ROOT / folder).rglob("*") if path.suffix in (".rs", ".sh") and "target" not in path.parts]
+    text = "".join(path.read_text() for path in sources)
+    steps = [step for name in ("ci.yml", "nightly.yml") for job in yaml.safe_load(FILES[name])["jobs"].values() for step in job["steps"]]
+    told = {variable for step in steps for variable in step.get("env", {}) if f'"${variable}"' not in step["run"]}
+    assert told and [variable for variable in told if variable not in text] == []
+
+
+def loopback(folder, **environment):
+    """tests/loopback where no namespace can be had."""
+    (folder / "unshare").write_text("#!/bin/sh\nexit 1\n")
+    (folder / "unshare").chmod(0o755)
+    told = [str(ROOT / "tests/loopback"), "echo", "ran"]
+    return subprocess.run(told, env={"PATH": f"{folder}:/usr/sbin:/usr/bin:/sbin:/bin", **environment}, capture_output=True, text=True)
+
+
+def test_without_a_network_namespace_ci_is_red(tmp_path):
+    assert (loopback(tmp_path).stdout, loopback(tmp_path).returncode) == ("ran\n", 0)
+    red = loopback(tmp_path, CI="true")
+    assert (red.stdout, red.returncode) == ("", 1) and "no network namespace" in red.stderr
+    for name in ("ci.yml", "nightly.yml"):
+        runs = [step.get("run", "") for job in yaml.safe_load(FILES[name])["jobs"].values() for step in job["steps"]]
+        assert runs.index("sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0") == runs.index("make test") - 1, name
 
 
 @pytest.mark.parametrize("code", [0, 1, 2])
