@@ -102,6 +102,8 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt;
+    use http_body_util::BodyExt;
     use pool::ports::PortError;
 
     #[test]
@@ -126,5 +128,51 @@ mod tests {
             assert!(TYPES.iter().any(|known| known.0 == status), "{error:?}");
             assert!(!error.to_string().contains("canary"), "{error:?}");
         }
+    }
+
+    #[test]
+    fn each_error_answers_with_its_own_status_and_headers() {
+        let refused = |presented| Error::Unauthenticated { check: "c", presented };
+        let exhausted = |seconds| Error::Exhausted { retry_after: std::time::Duration::from_secs(seconds) };
+        let away = Error::Unavailable(PortError::unavailable("c"));
+        for (error, name, challenge, retry) in [
+            (Error::invalid("/a", "b"), "invalid-request", None, None),
+            (refused(false), "unauthenticated", Some("Bearer"), None),
+            (refused(true), "unauthenticated", Some("Bearer error=\"invalid_token\""), None),
+            (Error::Forbidden("no"), "forbidden", None, None),
+            (Error::NotFound, "not-found", None, None),
+            (Error::Conflict("c".into()), "conflict", None, None),
+            (Error::Stale, "precondition-failed", None, None),
+            (Error::TooLarge { limit: 1 }, "too-large", None, None),
+            (Error::UnsupportedMedia("m".into()), "unsupported-media-type", None, None),
+            (Error::KeyReused, "idempotency-key-reused", None, None),
+            (exhausted(0), "too-many-requests", None, Some("1")),
+            (exhausted(9_999), "too-many-requests", None, Some("3600")),
+            (Error::internal("c"), "internal", None, None),
+            (away, "unavailable", None, Some("2")),
+        ] {
+            let response = response(&error, "r");
+            let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap());
+            let known = TYPES.iter().find(|known| known.1 == name).unwrap();
+            assert_eq!(response.status(), known.0, "{name}");
+            assert_eq!(header(header::CONTENT_TYPE), Some("application/problem+json"), "{name}");
+            assert_eq!(header(header::WWW_AUTHENTICATE), challenge, "{name}");
+            assert_eq!(header(header::RETRY_AFTER), retry, "{name}");
+            let body = response.into_body().collect().now_or_never().unwrap().unwrap().to_bytes();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["type"], format!("urn:pooled-agents:problem:{name}"));
+            assert_eq!((&body["title"], &body["status"]), (&json!(known.2), &json!(known.0)), "{name}");
+            assert_eq!(
+                (&body["detail"], &body["instance"]),
+                (&json!(error.to_string()), &json!("r")),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_log_names_every_cause() {
+        let error = Error::Unavailable(PortError::unavailable("no route"));
+        assert!(chain(&error).starts_with(&error.to_string()) && chain(&error).ends_with("no route"));
     }
 }

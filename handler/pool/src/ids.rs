@@ -92,4 +92,18 @@ mod tests {
         assert_ne!(make(1)[0], make(1)[1]);
         assert_ne!(make(1), make(2));
     }
+
+    #[test]
+    fn ids_carry_their_time() {
+        const STARTED: u64 = 1_700_000_000_000;
+        let seeded = IdSource::seeded(STARTED, [1; 32]);
+        for n in 0..3 {
+            let id = seeded.next(&SystemClock, &Zero);
+            assert_eq!(&id[..16], format!("{STARTED:012x}7{n:03x}"));
+        }
+        // Another test's clock may be ahead of this one's, never behind it.
+        let before = SystemClock.now().as_millisecond() as u64;
+        let id = IdSource::Random.next(&SystemClock, &Zero);
+        assert!(u64::from_str_radix(&id[..12], 16).unwrap() >= before, "{id}");
+    }
 }

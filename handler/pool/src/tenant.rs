@@ -217,4 +217,11 @@ mod tests {
             assert!(named(good, "").check().is_ok(), "{good}");
         }
     }
+
+    #[test]
+    fn a_tenant_is_called_as_the_directory_spells_it() {
+        let tenant = TenantId::mint(&TenantRecord::new("contoso", "Contoso Ltd.")).unwrap();
+        assert_eq!((tenant.as_str(), &*tenant.to_string()), ("contoso", "contoso"));
+        assert_eq!(format!("{tenant:?}"), "TenantId(contoso)");
+    }
 }
