@@ -1,31 +1,51 @@
 //! Words that tell whose text it is: 128 random bits a tenant, in all that is written for the tenant.
 
+use aho_corasick::AhoCorasick;
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD as BASE64};
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 /// The tenants that `handler dev` starts with.
 pub const TENANTS: [&str; 3] = ["contoso", "fabrikam", "northwind"];
 
-/// A tenant's word. A tenant that is not one of [`TENANTS`] has none.
-pub fn of(tenant: &str) -> &'static str {
-    static WORDS: OnceLock<[String; 3]> = OnceLock::new();
-    let words = WORDS.get_or_init(|| {
-        TENANTS.map(|_| {
-            let mut bytes = [0; 16];
-            getrandom::fill(&mut bytes).expect("randomness");
-            bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-        })
+/// How many tenants have a word: [`TENANTS`], and those that a test adds.
+const MANY: usize = 50;
+
+/// Each tenant and its word.
+static WORDS: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
+    let more = (TENANTS.len()..MANY).map(|n| format!("tenant-{n}"));
+    let word = |tenant| {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).expect("randomness");
+        (tenant, bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    };
+    TENANTS.map(str::to_owned).into_iter().chain(more).map(word).collect()
+});
+
+/// Every spelling of every word, [`SPELLINGS`] a tenant.
+static SCANNER: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let spelled = WORDS.iter().flat_map(|(_, word)| {
+        let [first, second, third] = spellings(word.as_bytes());
+        [word.clone().into_bytes(), first, second, third]
     });
-    TENANTS.iter().position(|known| *known == tenant).map_or("", |at| &words[at])
+    AhoCorasick::builder().ascii_case_insensitive(true).build(spelled).expect("a scanner")
+});
+const SPELLINGS: usize = 4;
+
+/// All tenants that have a word, [`TENANTS`] first.
+pub fn all() -> impl Iterator<Item = &'static str> {
+    WORDS.iter().map(|(tenant, _)| &**tenant)
+}
+
+/// A tenant's word. A tenant that is not one of [`all`] has none.
+pub fn of(tenant: &str) -> &'static str {
+    WORDS.iter().find(|(known, _)| known == tenant).map_or("", |(_, word)| word)
 }
 
 /// The tenant whose word is in `bytes`, in any case or in base64, if there is one that is not `allowed`.
 pub fn foreign(bytes: &[u8], allowed: Option<&str>) -> Option<&'static str> {
-    let lower = bytes.to_ascii_lowercase();
-    TENANTS.into_iter().filter(|tenant| Some(*tenant) != allowed).find(|tenant| {
-        let word = of(tenant).as_bytes();
-        contains(&lower, word) || spellings(word).iter().any(|other| contains(bytes, other))
-    })
+    let found = SCANNER.find_overlapping_iter(bytes);
+    let mut whose = found.map(|word| &*WORDS[word.pattern().as_usize() / SPELLINGS].0);
+    whose.find(|tenant| Some(*tenant) != allowed)
 }
 
 /// What base64 makes of a word that begins at any of the three places in a group; the ends, which depend on what is

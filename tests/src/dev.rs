@@ -169,6 +169,16 @@ impl Dev {
         Some((Pid::from_raw(pid.parse().ok()?)?, port.parse().ok()?))
     }
 
+    /// `handler tenant add`, in the local backend.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn add_tenant(&self, id: &str) {
+        let output = Command::new(binary()).args(["tenant", "add", id, "--state"]).arg(&self.state).output();
+        let output = output.expect("handler tenant");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// `handler invoke`.
     ///
     /// # Panics

@@ -41,6 +41,8 @@ fn faults(zip: &Path, settings: Option<&Path>) -> Vec<(String, String)> {
     bad
 }
 
+/// What puts a fault into a package.
+type Spoil = fn(&mut Vec<Part>);
 /// A file of a package: its name, bytes, permissions.
 type Part = (String, Vec<u8>, u32);
 
@@ -91,7 +93,7 @@ fn a_package_is_accepted_and_served_and_a_spoilt_one_is_refused_by_name() {
     let good = parts(&zip);
     write(&spoilt, &good);
     assert_eq!(faults(&spoilt, None), [], "what is put in below is all that is wrong");
-    let cases: [(&str, &str, fn(&mut Vec<Part>)); 6] = [
+    let cases: [(&str, &str, Spoil); 6] = [
         ("handler", "executable bit", |parts| part(parts, "handler").2 = 0o644),
         ("handler", "no program", |parts| part(parts, "handler").1 = b"#!/bin/sh\n".to_vec()),
         ("handler", "not there", |parts| parts.retain(|part| part.0 != "handler")),
