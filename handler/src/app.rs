@@ -3,6 +3,7 @@
 use crate::{
     call::{Call, TENANT_NAMES},
     functions::{Access, Function, Gives, Takes, Trigger},
+    gates::Gates,
     idempotent, invocation, problem, route,
     shell::{self, Seen},
 };
@@ -43,6 +44,8 @@ pub struct App {
     pub backend: &'static str,
     /// The description of the API, made when it is first asked for.
     pub openapi: OnceLock<Value>,
+    /// What bounds what goes on at once.
+    pub gates: Gates,
 }
 
 impl App {
@@ -105,7 +108,7 @@ impl App {
         }
         scope.permit(permission)?;
         let patience = if matches!(http.takes, Takes::File(_)) { UPLOAD_PATIENCE } else { PATIENCE };
-        let call = Call { app: self, scope, params: matched.params, parts, body };
+        let call = Call { app: self, scope, params: matched.params, parts, body, digest: None };
         // Here, and not only where a function reads its query: one that reads none must not pass over a tenant's name.
         call.query(http.query)?;
         let answered = async {
@@ -127,12 +130,16 @@ impl App {
     /// 200 when the host may forget the message, 503 when another try can help, 500 when it cannot.
     async fn trigger(self: Arc<Self>, function: &'static Function, request: Request) -> Response {
         let done = async {
+            let _turn = match &function.trigger {
+                Trigger::Blob { .. } => Some(self.gates.envelope().await?),
+                _ => None,
+            };
             let body = crate::call::read(request.into_body(), MAX_ENVELOPE).await?;
             let invocation = Invocation::parse(&body)?;
             drop(body);
             match &function.trigger {
                 Trigger::Queue { run, .. } | Trigger::Blob { run, .. } | Trigger::Timer { run, .. } => {
-                    run(self, invocation).await
+                    run(self.clone(), invocation).await
                 }
                 Trigger::Http(_) => Err(Error::NotFound),
             }

@@ -1,6 +1,6 @@
 //! A request of a known caller: what a function's code works with.
 
-use crate::app::App;
+use crate::{app::App, digest::Digest};
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, header, request::Parts},
@@ -28,6 +28,8 @@ pub struct Call {
     pub parts: Parts,
     /// The body, until it is taken.
     pub body: Body,
+    /// Where a form's parts are hashed, if somebody wants to know.
+    pub digest: Option<Digest>,
 }
 
 impl Call {
@@ -51,8 +53,7 @@ impl Call {
     /// # Errors
     /// As [`json`](Self::json); [`Error::Forbidden`] when it names another tenant.
     pub async fn value(&mut self) -> Result<Value, Error> {
-        if !media_type(&self.parts.headers).is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"))
-        {
+        if media_type(&self.parts.headers).as_deref() != Some("application/json") {
             return Err(Error::UnsupportedMedia("send the body as `content-type: application/json`".into()));
         }
         let body = std::mem::take(&mut self.body);
@@ -163,9 +164,10 @@ impl Query {
     }
 }
 
-/// The media type of a request's body, without parameters.
-pub(crate) fn media_type(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::CONTENT_TYPE)?.to_str().ok()?.split(';').next().map(str::trim)
+/// The media type of a request's body, without parameters, in lower case.
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
+    let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?.split(';').next()?;
+    Some(kind.trim().to_ascii_lowercase())
 }
 
 /// A whole body, of at most `limit` bytes.

@@ -54,7 +54,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("JWT_JWKS_FILE", "", "Instead of a discovery document: a file with the issuer's JWK Set."),
     setting("JWT_TENANT_CLAIM", "extension_tenantId", "The claim that names the tenant."),
     setting("JWT_PLATFORM_AUDIENCE", "", "The `aud` of tokens for operators of the platform. They open no tenant. Empty: there are none."),
-    setting("JWT_ISSUERS", "", "More issuers: a JSON array of objects with `issuer`, `audience`, one of `discovery_url`, `jwks_url` and `jwks_file`, and, if wanted, `tenant_claim`, `tenants` (those that it may name; none: any) and `platform_audience`."),
+    setting("JWT_ISSUERS", "", "More issuers: a JSON array of objects with `issuer`, `audience`, one of `discovery_url`, `jwks_url` and `jwks_file`, and, if wanted, `tenant_claim`, `tenants` (those that it may name; none: any) and `platform_audience`. Their users are never those of `JWT_ISSUER`, whatever their `sub`."),
     setting("JWT_PERMISSIONS", Grants::DEFAULT, "What roles and scopes permit: `role=what`, `scp:scope=what` or `*=what` (anyone), with commas between; what is `admin`, `user`, or permissions such as `read:agents` with `+` between."),
     setting("RECORD_COLLECTIONS", "threads,events,items", "The collections of `cosmos/{collection}`, with commas between."),
     setting("SEARCH_FIELDS", "category:text,source:text,language:text,url:text,year:number", "Fields that search documents may carry: `name:text`, `name:number` or `name:bool`, with commas between."),
@@ -71,6 +71,9 @@ pub const SETTINGS: &[Setting] = &[
     setting("OTEL_EXPORTER_OTLP_ENDPOINT", "", "Where telemetry is sent too: an OTLP endpoint (HTTP, protobuf), as a URL. Empty: nowhere."),
     setting("LOG_LEVEL", "info", "What is logged: `error`, `warn`, `info`, `debug`, or a filter such as `info,pool=debug`."),
 ];
+
+/// The largest file that anything here reads, in bytes: the extractor, and the envelope of a drop folder's file.
+const MAX_FILE: u64 = 100 * 1024 * 1024;
 
 /// Variables that the platform sets, and we read.
 const PLATFORM: [&str; 3] = ["FUNCTIONS_CUSTOMHANDLER_PORT", "WEBSITE_INSTANCE_ID", "POOL_HOST_STDIN"];
@@ -202,6 +205,9 @@ impl Config {
             })
         };
         let (max_file, dimensions) = (number("MAX_FILE_BYTES"), number("EMBEDDING_DIMENSIONS") as usize);
+        if max_file > MAX_FILE {
+            faults.push(format!("MAX_FILE_BYTES must be at most {MAX_FILE}: no more is read of a file"));
+        }
         let search_fields = search_fields(&text("SEARCH_FIELDS"), &mut faults);
         let model = optional("MODEL_ENDPOINT").map(|endpoint| {
             if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
@@ -336,5 +342,7 @@ mod tests {
             Some("https://a.blob.core.windows.net/")
         );
         assert!(read(&[("CORS_ORIGINS", "*")]).is_err());
+        assert!(read(&[("MAX_FILE_BYTES", "104857600")]).is_ok());
+        assert!(read(&[("MAX_FILE_BYTES", "104857601")]).is_err());
     }
 }

@@ -1,11 +1,12 @@
 //! Server-sent events of a run.
 
+use crate::gates::Open;
 use axum::{
     body::{Body, Bytes},
     http::{HeaderValue, header},
     response::Response,
 };
-use pool::{Scope, events::RunEvent};
+use pool::events::{RunEvent, RunEvents};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -16,23 +17,23 @@ const BEAT: Duration = Duration::from_secs(15);
 const FIRST_WAIT: Duration = Duration::from_millis(5);
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
-/// Follows a run's events after a number until it rests. They are read from the store: what a client has seen is
+/// A run's events until it rests, in one of its user's places. They are read from the store: what a client has seen is
 /// durable, and any instance can go on from there.
-pub(crate) fn follow(scope: Scope, thread: String, run: String, after: Option<u64>) -> Response {
+pub(crate) fn stream(mut reader: RunEvents, place: Open) -> Response {
     let stream = async_stream::stream! {
-        let (mut after, mut wait, mut told) = (after, FIRST_WAIT, Instant::now());
+        let _place = place;
+        let (mut wait, mut told) = (FIRST_WAIT, Instant::now());
         let ends = Instant::now() + LONGEST;
         loop {
-            let (events, rests) = match scope.runs().events(&thread, &run, after).await {
+            let (events, rests) = match reader.next().await {
                 Ok(read) => read,
                 Err(fault) => {
-                    tracing::warn!(run, error = %crate::problem::chain(&fault), "a stream of events breaks off");
+                    tracing::warn!(error = %crate::problem::chain(&fault), "a stream of events breaks off");
                     return;
                 }
             };
             wait = if events.is_empty() { (wait * 3 / 2).min(LONGEST_WAIT) } else { FIRST_WAIT };
             for event in events {
-                after = Some(event.seq);
                 told = Instant::now();
                 yield Ok::<_, std::convert::Infallible>(frame(&event));
             }

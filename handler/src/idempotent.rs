@@ -1,9 +1,13 @@
 //! `Idempotency-Key`: the first answer to a POST is given again.
 
-use crate::call::{Call, MAX_JSON, media_type, read};
+use crate::{
+    call::{Call, MAX_JSON, media_type, read},
+    digest::Digest,
+    http::files::upload,
+};
 use axum::{
     body::{Body, HttpBody, to_bytes},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, Uri, header},
     response::Response,
 };
 use futures::{StreamExt, future::BoxFuture};
@@ -11,7 +15,6 @@ use pool::{
     Error,
     idempotency::{Answer, Begun},
 };
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// The header.
 pub(crate) const KEY: &str = "idempotency-key";
@@ -32,7 +35,7 @@ pub(crate) async fn answer(
         return Err(Error::invalid("Idempotency-Key", "must be one value of 1 to 255 visible characters"));
     }
     let mut request = blake3::Hasher::new();
-    request.update(call.parts.uri.to_string().as_bytes());
+    request.update(target(&call.parts.uri).as_bytes());
     if !streams {
         let body = read(std::mem::take(&mut call.body), MAX_JSON).await?;
         request.update(&body);
@@ -47,15 +50,20 @@ pub(crate) async fn answer(
         Begun::Replay(answer) => return replay(call, answer).await,
         Begun::Go(scope, ticket) => (scope, ticket),
     };
-    // A form is framed anew whenever it is sent, so its bytes say nothing.
-    let form = media_type(&call.parts.headers) == Some("multipart/form-data");
-    let hash = (streams && !form).then(|| hashed(&mut call));
+    let digest = streams.then(Digest::default);
+    match &digest {
+        Some(digest) if is_form(&call) => call.digest = Some(digest.clone()),
+        Some(digest) => call.body = digest.over(call.body),
+        None => {}
+    }
     let idempotency = scope.clone();
     call.scope = scope;
     let (response, kept) = match run(call).await {
-        Ok(response) if is_events(&response) || is_long(&response) => (Ok(response), None),
+        Ok(response) if is_events(&response) || is_long(&response) || is_not_kept(&response) => {
+            (Ok(response), None)
+        }
         Ok(response) => {
-            let (response, answer) = keep(response, hash).await?;
+            let (response, answer) = keep(response, digest).await?;
             (Ok(response), Some(answer))
         }
         Err(fault) => (Err(fault), None),
@@ -65,14 +73,18 @@ pub(crate) async fn answer(
 }
 
 /// The first answer once more, if the body, where it was not compared before, is the same one.
-async fn replay(mut call: Call, answer: Answer) -> Result<Response, Error> {
+async fn replay(call: Call, answer: Answer) -> Result<Response, Error> {
     if let Some(expected) = &answer.body_hash {
-        let hash = hashed(&mut call);
-        let mut body = call.body.into_data_stream();
-        while let Some(chunk) = body.next().await {
-            chunk.map_err(|_| Error::invalid("", "the body broke off"))?;
+        let digest = Digest::default();
+        if is_form(&call) {
+            upload::drain(call, &digest).await?;
+        } else {
+            let mut body = digest.over(call.body).into_data_stream();
+            while let Some(chunk) = body.next().await {
+                chunk.map_err(|_| Error::invalid("", "the body broke off"))?;
+            }
         }
-        if digest(&hash) != *expected {
+        if digest.hex() != *expected {
             return Err(Error::KeyReused);
         }
     }
@@ -87,7 +99,7 @@ async fn replay(mut call: Call, answer: Answer) -> Result<Response, Error> {
     Ok(response)
 }
 
-async fn keep(response: Response, hash: Option<Hash>) -> Result<(Response, Answer), Error> {
+async fn keep(response: Response, digest: Option<Digest>) -> Result<(Response, Answer), Error> {
     let (parts, body) = response.into_parts();
     let body = to_bytes(body, MAX_ANSWER).await.map_err(|fault| Error::Internal(Box::new(fault)))?;
     let ours = [header::CONTENT_TYPE, header::ETAG, header::LINK];
@@ -99,29 +111,28 @@ async fn keep(response: Response, hash: Option<Hash>) -> Result<(Response, Answe
         status: parts.status.as_u16(),
         headers: ours.iter().filter_map(header).collect(),
         body: String::from_utf8_lossy(&body).into_owned(),
-        body_hash: hash.map(|hash| digest(&hash)),
+        body_hash: digest.map(|digest| digest.hex()),
     };
     Ok((Response::from_parts(parts, Body::from(body)), answer))
 }
 
-type Hash = Arc<Mutex<blake3::Hasher>>;
-
-/// Has the body hashed as it is read.
-fn hashed(call: &mut Call) -> Hash {
-    let hash = Hash::default();
-    let feed = hash.clone();
-    let body = std::mem::take(&mut call.body).into_data_stream().map(move |chunk| {
-        if let Ok(chunk) = &chunk {
-            feed.lock().unwrap_or_else(PoisonError::into_inner).update(chunk);
-        }
-        chunk
-    });
-    call.body = Body::from_stream(body);
-    hash
+/// What is asked of which function. The gateway's key travels as `code`, and may be another one at the next try.
+fn target(uri: &Uri) -> String {
+    let pairs = uri.query().unwrap_or_default().split('&');
+    let asked: Vec<_> = pairs.filter(|pair| pair.split('=').next() != Some("code")).collect();
+    format!("{}?{}", uri.path(), asked.join("&"))
 }
 
-fn digest(hash: &Hash) -> String {
-    hash.lock().unwrap_or_else(PoisonError::into_inner).finalize().to_hex().to_string()
+fn is_form(call: &Call) -> bool {
+    media_type(&call.parts.headers).as_deref() == Some("multipart/form-data")
+}
+
+/// The mark of an answer that will not be true for long: another try does the work again.
+#[derive(Clone)]
+pub(crate) struct NotKept;
+
+fn is_not_kept(response: &Response) -> bool {
+    response.extensions().get::<NotKept>().is_some()
 }
 
 /// Too long to be kept: another try does the work again, which reads alone are this long for.

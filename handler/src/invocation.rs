@@ -49,12 +49,15 @@ impl Invocation {
         Ok(decoded.unwrap_or_else(|| raw.to_owned()))
     }
 
-    /// A blob's bytes.
+    /// A blob's bytes. Nothing else is kept: they are many, and their text is more.
     ///
     /// # Errors
     /// [`Error::Invalid`].
-    pub fn bytes(&self) -> Result<Vec<u8>, Error> {
-        BASE64.decode(self.text("blob")?).map_err(|_| Error::invalid("/Data/blob", "must be base64"))
+    pub fn into_bytes(mut self) -> Result<Vec<u8>, Error> {
+        let Some(Value::String(text)) = self.data.remove("blob") else {
+            return Err(Error::invalid("/Data/blob", "must be a string"));
+        };
+        BASE64.decode(text).map_err(|_| Error::invalid("/Data/blob", "must be base64"))
     }
 
     /// A string of the metadata. Not to be trusted: see above.
@@ -125,6 +128,6 @@ mod tests {
             assert!(Invocation::parse(body.as_bytes()).is_err(), "{body}");
         }
         let empty = Invocation::parse(br#"{"Data":{"message":1},"Metadata":{}}"#).unwrap();
-        assert!(empty.message().is_err() && empty.bytes().is_err());
+        assert!(empty.message().is_err() && empty.into_bytes().is_err());
     }
 }

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod extraction;
 pub mod functions;
+pub mod gates;
 pub mod invocation;
 pub mod log;
 pub mod manifest;
@@ -17,6 +18,7 @@ pub mod serve;
 pub mod telemetry;
 
 mod answer;
+mod digest;
 mod events;
 mod http;
 mod idempotent;

@@ -2,6 +2,7 @@
 
 use crate::{
     functions::{Access, FUNCTIONS, Function, Gives, Http, Takes, Trigger},
+    gates::STREAMS,
     problem, route,
 };
 use schemars::{SchemaGenerator, generate::SchemaSettings};
@@ -47,7 +48,12 @@ fn operation(function: &Function, http: &Http, generator: &mut SchemaGenerator) 
     match &http.access {
         Access::Public(_) => operation["security"] = json!([]),
         Access::Needs(permission, _) => {
-            operation["description"] = json!(format!("Needs `{}`.", permission.name()))
+            let mut description = format!("Needs `{}`.", permission.name());
+            if matches!(http.gives, Gives::Events | Gives::OneOrEvents(_)) {
+                description +=
+                    &format!(" A user may have {STREAMS} streams open on an instance; for one more, 429.");
+            }
+            operation["description"] = json!(description);
         }
     }
     let file = || json!({"schema": {"type": "string", "format": "binary"}});

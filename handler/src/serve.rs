@@ -59,7 +59,14 @@ pub fn app(config: &Config) -> Result<App, Fault> {
     let doors = Doors::new(backend.ports, backend.keys, rules, config.settings.clone());
     let cors = config.cors.iter().map(HeaderValue::try_from).collect::<Result<_, _>>()?;
     let storage_account = config.storage_account.clone();
-    Ok(App { doors, cors, storage_account, backend: backend.name, openapi: OnceLock::new() })
+    Ok(App {
+        doors,
+        cors,
+        storage_account,
+        backend: backend.name,
+        openapi: OnceLock::new(),
+        gates: Default::default(),
+    })
 }
 
 /// Ends the process when the host says so, or when it is gone: nobody will ever call again. What telemetry still has is

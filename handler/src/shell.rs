@@ -19,6 +19,9 @@ const HEADERS: [(header::HeaderName, &str); 6] = [
     (header::X_XSS_PROTECTION, "0"),
 ];
 
+/// Headers of ours that pages of allowed origins may read.
+const EXPOSED: &str = "content-disposition, etag, idempotency-replayed, link, location, retry-after, www-authenticate, x-request-id";
+
 /// What is known of a request that goes on.
 pub(crate) struct Seen {
     /// Its id: the client's, if it is a decent one.
@@ -80,6 +83,7 @@ pub(crate) fn close(mut response: Response, origin: Option<HeaderValue>, seen: S
     }
     if let Some(origin) = origin {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
         headers.append(header::VARY, HeaderValue::from_static("origin"));
     }
     let (status, took) = (response.status().as_u16(), seen.began.elapsed());
@@ -93,4 +97,23 @@ pub(crate) fn close(mut response: Response, origin: Option<HeaderValue>, seen: S
     );
     telemetry::answered(&seen.span, status, took);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_allowed_origins_may_read_what_they_need() {
+        let answered = |origin: Option<&'static str>| {
+            let seen = Seen::new(&Request::default(), &::local::OsEntropy);
+            close(Response::default(), origin.map(HeaderValue::from_static), seen)
+        };
+        let exposed =
+            answered(Some("https://app.example")).headers()[header::ACCESS_CONTROL_EXPOSE_HEADERS].clone();
+        for name in ["etag", "link", "retry-after", "x-request-id"] {
+            assert!(exposed.to_str().unwrap().split(", ").any(|exposed| exposed == name), "{name}");
+        }
+        assert!(!answered(None).headers().contains_key(header::ACCESS_CONTROL_EXPOSE_HEADERS));
+    }
 }

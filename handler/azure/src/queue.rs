@@ -91,6 +91,11 @@ impl Queue for AzureQueue {
     async fn push(&self, queue: QueueName, job: &SealedJob, delay: Duration) -> PortResult<()> {
         self.send(queue.as_str(), STANDARD.encode(job.as_str()), delay).await
     }
+
+    async fn ready(&self) -> PortResult<()> {
+        let queue = self.queue(QueueName::Ingest.as_str())?;
+        self.patience.port(queue.get_properties(None)).await.map(drop)
+    }
 }
 
 /// Whole seconds, as the service counts.

@@ -185,6 +185,11 @@ impl Queue for LocalQueue {
     async fn push(&self, queue: QueueName, job: &SealedJob, delay: Duration) -> PortResult<()> {
         self.push_raw(queue.as_str(), job.as_str().as_bytes().to_vec(), delay).await
     }
+
+    async fn ready(&self) -> PortResult<()> {
+        self.platform
+            .read(|connection| connection.prepare_cached("SELECT 1 FROM messages")?.exists([]).map(drop))
+    }
 }
 
 fn take(

@@ -2,7 +2,9 @@ use crate::{db::Db, entropy::token, error::sqlite, render, tenants::Tenants};
 use async_trait::async_trait;
 use pool::{
     TenantId,
-    ports::{Clock, Entropy, Etag, Kind, NewRow, PortError, PortResult, Query, Records, Row, Write},
+    ports::{
+        Clock, Entropy, Etag, Kind, NewRow, PortError, PortResult, QUERY_BYTES, Query, Records, Row, Write,
+    },
 };
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use std::sync::Arc;
@@ -45,7 +47,16 @@ impl Records for LocalRecords {
         let run = move |db: &Db| {
             db.read(|connection| {
                 let mut statement = connection.prepare_cached(&sql.text)?;
-                statement.query_map(params_from_iter(sql.values), |row| read(row, kind))?.collect()
+                let (mut found, mut bytes) = (Vec::new(), 0);
+                for row in statement.query_map(params_from_iter(sql.values), |row| read(row, kind))? {
+                    let row = row?;
+                    bytes += row.row.body.len();
+                    found.push(row);
+                    if bytes >= QUERY_BYTES {
+                        break;
+                    }
+                }
+                Ok(found)
             })
         };
         spawn_blocking(move || run(&db)).await.map_err(PortError::unavailable)?

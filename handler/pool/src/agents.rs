@@ -8,7 +8,7 @@ use crate::{
     store::{self, Document, newest},
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// The name of the tool that searches the tenant's files and documents.
@@ -82,18 +82,23 @@ pub struct AgentChange {
     /// What it is told.
     #[serde(default)]
     pub instructions: Option<String>,
-    /// The model or deployment.
-    #[serde(default)]
-    pub model: Option<String>,
-    /// For people.
-    #[serde(default)]
-    pub description: Option<String>,
+    /// The model or deployment; `null`: the service's own.
+    #[serde(default, deserialize_with = "said")]
+    pub model: Option<Option<String>>,
+    /// For people; `null`: none.
+    #[serde(default, deserialize_with = "said")]
+    pub description: Option<Option<String>>,
     /// Its tools.
     #[serde(default)]
     pub tools: Option<Vec<Tool>>,
     /// Replaces the pairs.
     #[serde(default)]
     pub metadata: Option<Metadata>,
+}
+
+/// A member that is there, `null` or not: one that is missing is not read at all.
+fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(from).map(Some)
 }
 
 /// An agent, in one version.
@@ -229,14 +234,14 @@ impl Agents<'_> {
         }
         agent.name = change.name.unwrap_or(agent.name);
         agent.instructions = change.instructions.unwrap_or(agent.instructions);
-        agent.model = change.model.or(agent.model);
-        agent.description = change.description.or(agent.description);
+        agent.model = change.model.unwrap_or(agent.model);
+        agent.description = change.description.unwrap_or(agent.description);
         agent.tools = change.tools.unwrap_or(agent.tools);
         agent.version += 1;
         agent.updated_at = self.0.seconds();
         self.check(&agent)?;
         let writes = vec![store::replace(&agent, &etag)?, store::create(&AgentVersion::of(&agent))?];
-        let etags = self.0.store().commit_if(if_match, writes).await?;
+        let etags = self.0.store().commit_if::<Agent>(id, if_match, writes).await?;
         Ok(Versioned {
             value: agent,
             etag: etags.into_iter().next().ok_or_else(|| Error::internal("no etag"))?,
@@ -251,7 +256,7 @@ impl Agents<'_> {
         let Versioned { value: agent, etag } = self.0.matching(self.get(id).await?, if_match)?;
         let promise = self.0.promise(Promise::EraseAgent, id, ERASE_PATIENCE_S)?;
         let delete = Write::Delete(Kind::Agent, agent.id, Some(etag));
-        self.0.store().commit_if(if_match, vec![delete, promise]).await?;
+        self.0.store().commit_if::<Agent>(id, if_match, vec![delete, promise]).await?;
         if let Err(fault) = self.erase(id).await {
             tracing::warn!(tenant = %self.0.tenant(), agent = id, %fault, "the sweep will end the removal");
         }

@@ -4,15 +4,17 @@ mod cache;
 
 use crate::{
     Error, Platform, Scope, SealKeys, SecurityEvent, Settings, TenantStatus,
-    ports::{BlobName, Entropy, Kind, PortError, Ports, SearchMode, SearchQuery, Visibility},
+    ports::{BlobName, Entropy, Kind, PortError, PortResult, Ports, SearchMode, SearchQuery, Visibility},
     scope::{Actor, Caller, Pool},
     seal::{Job, Operation, Sealer},
     token::{MAX_TOKEN, TokenRules},
 };
 use cache::{KnownTenant, KnownTenants, KnownToken, KnownTokens};
 use futures::stream::BoxStream;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+/// How long a backend has to answer a probe.
+const PROBE: Duration = Duration::from_secs(2);
 const SUSPENDED: &str = "the tenant is suspended";
 const MISMATCH: &str = "the request names another tenant than its token";
 
@@ -144,13 +146,15 @@ impl Doors {
         self.rules.refresh(self.pool.ports.clock.now().as_second()).await;
     }
 
-    /// Whether each backend answers: asked in the partition of the first tenant, for what is not there.
+    /// Whether each backend answers, and soon: asked in the partition of the first tenant, for what is not there. The
+    /// model has nothing that could be asked for free.
     pub async fn probe(&self) -> Vec<(&'static str, Result<(), PortError>)> {
         let ports = &self.pool.ports;
-        let tenants = ports.directory.list(None, 1).await;
+        let tenants = in_time(ports.directory.list(None, 1)).await;
         let first = tenants.as_ref().ok().and_then(|tenants| KnownTenant::new(tenants.first()?.clone()));
         let keys = self.rules.good(ports.clock.now().as_second()).then_some(());
         let keys = keys.ok_or_else(|| PortError::unavailable("an issuer's keys are not known"));
+        let queue = in_time(ports.queue.ready());
         let mut answers = vec![("directory", tenants.map(drop)), ("keys", keys)];
         if let Some(KnownTenant { id, .. }) = first {
             let nothing = SearchQuery {
@@ -161,9 +165,19 @@ impl Doors {
                 visibility: Visibility::User("_probe".into()),
                 top: 1,
             };
-            answers.push(("records", ports.records.get(&id, Kind::Agent, "_probe").await.map(drop)));
-            answers.push(("blobs", ports.blobs.head(&id, &BlobName("_probe".into())).await.map(drop)));
-            answers.push(("index", ports.index.search(&id, &nothing).await.map(drop)));
+            let blob = BlobName("_probe".into());
+            let (records, blobs, index, queue) = tokio::join!(
+                in_time(ports.records.get(&id, Kind::Agent, "_probe")),
+                in_time(ports.blobs.head(&id, &blob)),
+                in_time(ports.index.search(&id, &nothing)),
+                queue,
+            );
+            answers.push(("records", records.map(drop)));
+            answers.push(("blobs", blobs.map(drop)));
+            answers.push(("index", index.map(drop)));
+            answers.push(("queue", queue));
+        } else {
+            answers.push(("queue", queue.await));
         }
         answers
     }
@@ -197,6 +211,10 @@ impl Doors {
         }
         Ok(known)
     }
+}
+
+async fn in_time<T>(asked: impl Future<Output = PortResult<T>>) -> PortResult<T> {
+    tokio::time::timeout(PROBE, asked).await.unwrap_or_else(|late| Err(PortError::unavailable(late)))
 }
 
 fn served(tenant: &KnownTenant) -> Result<(), Error> {

@@ -10,12 +10,13 @@ use crate::{
     rules::{Rules, marked},
     store::{self, Document, newest},
 };
+use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -115,6 +116,9 @@ pub(crate) struct StoredFile {
     pub(crate) busy_until: i64,
     /// It is deleted, and what it left is being removed.
     pub(crate) gone: bool,
+    /// The BLAKE3 hash of the bytes that were uploaded through us, in hexadecimal.
+    #[serde(default)]
+    pub(crate) hash: Option<String>,
 }
 
 impl Document for StoredFile {
@@ -138,12 +142,14 @@ impl Files<'_> {
     /// # Errors
     /// [`Error::Invalid`], [`Error::TooLarge`], or a backend's failure.
     pub async fn upload(&self, new: NewFile, body: ByteStream) -> Result<Versioned<File>, Error> {
-        let file = self.make(new)?;
-        let promise = self.0.promise(Promise::Ingest, &file.file.id, LOOK_S)?;
-        let writes = vec![store::create(&file)?, promise];
-        let begun = self.0.create_once(file, writes).await?;
+        let begun = self.begin(new).await?;
         if begun.value.file.status != FileStatus::Uploading {
-            // An earlier try of this request got as far as that.
+            // An earlier try of this request got as far as that, if its bytes are the same.
+            let hash = Hashed::default();
+            hash.over(body).try_for_each(async |_| Ok(())).await.map_err(|_| broke_off())?;
+            if begun.value.hash.as_ref().is_some_and(|known| *known != hash.hex()) {
+                return Err(Error::KeyReused);
+            }
             return Ok(Versioned { value: begun.value.file, etag: begun.etag });
         }
         let id = begun.value.file.id.clone();
@@ -166,10 +172,7 @@ impl Files<'_> {
         let links = self.0.ports().links.as_ref();
         let links = links
             .ok_or_else(|| Error::invalid("", "this deployment makes no upload links: send the bytes"))?;
-        let file = self.make(new)?;
-        let promise = self.0.promise(Promise::Ingest, &file.file.id, LOOK_S)?;
-        let writes = vec![store::create(&file)?, promise];
-        let Versioned { value, etag } = self.0.create_once(file, writes).await?;
+        let Versioned { value, etag } = self.begin(new).await?;
         let name = blob(&value.file.id);
         let link = links.upload(self.0.tenant(), &name, &value.file.content_type, LINK).await?;
         Ok((Versioned { value: value.file, etag }, link))
@@ -249,9 +252,9 @@ impl Files<'_> {
             let Versioned { value: mut file, etag } = self.0.matching(self.stored(id).await?, if_match)?;
             file.gone = true;
             let promise = self.0.renewed(Promise::Ingest, id, 60).await?;
-            match self.0.store().commit_if(if_match, vec![store::replace(&file, &etag)?, promise]).await {
-                // It is being read: the reader wrote how far it is.
-                Err(Error::Conflict(_)) if if_match.is_none() && left > 0 => {}
+            match self.0.store().commit(vec![store::replace(&file, &etag)?, promise]).await {
+                // It is being read, and the reader wrote how far it is; or its promise was renewed.
+                Err(PortError::Conflict) if left > 0 => {}
                 done => {
                     done?;
                     break;
@@ -262,6 +265,17 @@ impl Files<'_> {
             tracing::warn!(tenant = %self.0.tenant(), file = id, %fault, "the sweep will end the removal");
         }
         Ok(())
+    }
+
+    /// Makes a record, or finds the one that an earlier try of this request made, if it is the same request.
+    async fn begin(&self, new: NewFile) -> Result<Versioned<StoredFile>, Error> {
+        let file = self.make(new)?;
+        let promise = self.0.promise(Promise::Ingest, &file.file.id, LOOK_S)?;
+        let writes = vec![store::create(&file)?, promise];
+        let said = |file: &File| (file.filename.clone(), file.content_type.clone(), file.metadata.clone());
+        let asked = said(&file.file);
+        let begun = self.0.create_once(file, writes).await?;
+        if said(&begun.value.file) == asked { Ok(begun) } else { Err(Error::KeyReused) }
     }
 
     /// Stores the bytes of a file that has a record, and promises to index them.
@@ -275,15 +289,17 @@ impl Files<'_> {
         let content_type = begun.value.file.content_type.clone();
         let broken = Arc::new(AtomicBool::new(false));
         let told = broken.clone();
-        let body = body.inspect_err(move |_| told.store(true, Ordering::Relaxed)).boxed();
+        let hash = Hashed::default();
+        let body = hash.over(body).inspect_err(move |_| told.store(true, Ordering::Relaxed)).boxed();
         let stored = self.0.ports().blobs.put(self.0.tenant(), &blob(&id), &content_type, limit, body).await;
         let info = match stored {
-            Err(_) if broken.load(Ordering::Relaxed) => return Err(Error::invalid("", "the body broke off")),
+            Err(_) if broken.load(Ordering::Relaxed) => return Err(broke_off()),
             stored => stored?,
         };
         for _ in 0..TRIES {
             let Versioned { value: mut file, etag } = begun;
             file.file.bytes = info.len;
+            file.hash = Some(hash.hex());
             if file.indexed.as_ref() != Some(&info.etag) {
                 file.file.status = FileStatus::Queued;
                 file.file.status_details = None;
@@ -335,13 +351,35 @@ impl Files<'_> {
             user_id: self.0.owner(),
             metadata: marked(new.metadata, self.0.tenant()),
         };
-        Ok(StoredFile { file, indexed: None, high: 0, busy_until: 0, gone: false })
+        Ok(StoredFile { file, indexed: None, high: 0, busy_until: 0, gone: false, hash: None })
     }
 
     async fn stored(&self, id: &str) -> Result<Versioned<StoredFile>, Error> {
         let stored = self.0.store().get::<StoredFile>(id).await?.ok_or(Error::NotFound)?;
         let seen = !stored.value.gone && self.0.sees(&stored.value.file.user_id);
         if seen { Ok(stored) } else { Err(Error::NotFound) }
+    }
+}
+
+fn broke_off() -> Error {
+    Error::invalid("", "the body broke off")
+}
+
+/// The hash of a stream that goes by.
+#[derive(Clone, Default)]
+struct Hashed(Arc<Mutex<blake3::Hasher>>);
+
+impl Hashed {
+    fn over(&self, body: ByteStream) -> ByteStream {
+        let hash = self.0.clone();
+        let feed = move |part: &Bytes| {
+            hash.lock().unwrap_or_else(PoisonError::into_inner).update(part);
+        };
+        body.inspect_ok(feed).boxed()
+    }
+
+    fn hex(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).finalize().to_hex().to_string()
     }
 }
 

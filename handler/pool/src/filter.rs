@@ -52,7 +52,7 @@ impl<'de> Deserialize<'de> for FieldPath {
 
 /// A value that fields are compared with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a value is true, false, a number or text")]
 pub enum Scalar {
     /// `true` or `false`.
     Bool(bool),
@@ -85,7 +85,7 @@ pub enum Comparison {
 /// As JSON: `{"field": "year", "op": "ge", "value": 2024}`, `{"field": "team", "in": ["a", "b"]}`, `{"and": […]}`,
 /// `{"or": […]}`, `{"not": …}`. At most 64 nodes, eight deep.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
+#[serde(untagged, try_from = "Shape")]
 pub enum Filter {
     /// Every part passes; no parts: passes.
     And {
@@ -113,16 +113,46 @@ pub enum Filter {
     Compare {
         /// The field.
         field: FieldPath,
-        /// How; equality, if not said.
-        #[serde(default = "eq")]
+        /// How.
         op: Comparison,
         /// With what.
         value: Scalar,
     },
 }
 
-fn eq() -> Comparison {
-    Comparison::Eq
+/// A filter as it is written: the members of all its kinds, so that what is wrong in one is told by name.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shape {
+    and: Option<Vec<Filter>>,
+    or: Option<Vec<Filter>>,
+    not: Option<Box<Filter>>,
+    field: Option<FieldPath>,
+    r#in: Option<Vec<Scalar>>,
+    op: Option<Comparison>,
+    value: Option<Scalar>,
+}
+
+impl TryFrom<Shape> for Filter {
+    type Error = &'static str;
+
+    fn try_from(shape: Shape) -> Result<Self, Self::Error> {
+        let Shape { and, or, not, field, r#in, op, value } = shape;
+        Ok(match (and, or, not, field, r#in, op, value) {
+            (Some(and), None, None, None, None, None, None) => Self::And { and },
+            (None, Some(or), None, None, None, None, None) => Self::Or { or },
+            (None, None, Some(not), None, None, None, None) => Self::Not { not },
+            (None, None, None, Some(field), Some(r#in), None, None) => Self::In { field, r#in },
+            (None, None, None, Some(field), None, op, Some(value)) => {
+                Self::Compare { field, op: op.unwrap_or(Comparison::Eq), value }
+            }
+            _ => {
+                return Err(
+                    "must have `field` and `value` (and `op`), `field` and `in`, `and`, `or` or `not`",
+                );
+            }
+        })
+    }
 }
 
 impl Filter {
@@ -234,6 +264,22 @@ mod tests {
             json!({"field": "year", "value": 1, "extra": 1}),
         ] {
             assert!(serde_json::from_value::<Filter>(tree.clone()).is_err(), "{tree}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_name() {
+        for (tree, told) in [
+            (json!({"field": "year", "op": "like", "value": 1}), "unknown variant `like`"),
+            (json!({"field": "year", "value": [1]}), "a value is true, false, a number or text"),
+            (json!({"field": "a b", "value": 1}), "a field is one to four names"),
+            (json!({"field": "year", "value": 1, "extra": 1}), "unknown field `extra`"),
+            (json!({"and": [{"field": "year"}]}), "must have `field` and `value`"),
+            (json!({"field": "year", "value": 1, "in": [1]}), "must have `field` and `value`"),
+            (json!({}), "must have `field` and `value`"),
+        ] {
+            let fault = serde_json::from_value::<Filter>(tree.clone()).unwrap_err().to_string();
+            assert!(fault.contains(told), "{tree}: {fault}");
         }
     }
 

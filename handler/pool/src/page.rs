@@ -15,7 +15,7 @@ const MAX_SORT: usize = 512;
 /// The part of a list that is asked for.
 #[derive(Clone, Debug)]
 pub struct PageRequest {
-    /// At most this many, 1 to 100.
+    /// At most this many, 1 to 100; fewer where they are large.
     pub limit: usize,
     /// Newest first.
     pub descending: bool,
@@ -77,13 +77,13 @@ impl Scope {
             let opened = opened.ok_or_else(|| Error::invalid("cursor", "is not a cursor of this list"))?;
             query.after = Some(opened.position);
         }
-        let mut items = self.store().list::<T>(&query).await?;
+        let (mut items, more) = self.store().some::<T>(&query).await?;
         let begin = query.after.iter().map(|at| at.value.clone());
         let values = begin.chain(items.iter().map(|item| value_at(&item.value)));
         let wrong = if query.sort.descending { Ordering::Less } else { Ordering::Greater };
         self.store().honest(values.collect::<Vec<_>>().is_sorted_by(|a, b| order(a, b) != wrong))?;
-        let more = items.len() == query.limit;
-        if more {
+        // The last one stands for those after it, so that no page is empty.
+        if more && items.len() > 1 {
             items.pop();
         }
         let next = match items.last() {

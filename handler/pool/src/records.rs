@@ -143,7 +143,8 @@ impl TenantRecords<'_> {
         let Versioned { value: old, etag } = self.0.matching(self.get(collection, id).await?, if_match)?;
         check(&body)?;
         let record = Record { body, updated_at: self.0.seconds(), ..old };
-        let etags = self.0.store().commit_if(if_match, vec![store::replace(&record, &etag)?]).await?;
+        let etags =
+            self.0.store().commit_if::<Record>(id, if_match, vec![store::replace(&record, &etag)?]).await?;
         Ok(Versioned { value: record, etag: etags.into_iter().next().unwrap_or(etag) })
     }
 
@@ -153,7 +154,8 @@ impl TenantRecords<'_> {
     /// As [`get`](Self::get); [`Error::Stale`].
     pub async fn delete(&self, collection: &str, id: &str, if_match: Option<&Etag>) -> Result<(), Error> {
         let Versioned { value, etag } = self.0.matching(self.get(collection, id).await?, if_match)?;
-        self.0.store().commit_if(if_match, vec![Write::Delete(Kind::Record, value.id, Some(etag))]).await?;
+        let delete = vec![Write::Delete(Kind::Record, value.id, Some(etag))];
+        self.0.store().commit_if::<Record>(id, if_match, delete).await?;
         Ok(())
     }
 

@@ -8,12 +8,12 @@ mod submit;
 pub use action::{CalledFunction, FunctionCall, McpCall, RequiredAction, RequiredApprovals, RequiredCalls};
 pub use drive::Progress;
 pub use status::{Ending, Move, Status};
-pub use submit::{ToolApproval, ToolOutput, ToolOutputs};
+pub use submit::{Submitted, ToolApproval, ToolOutput, ToolOutputs};
 
 use crate::{
     Error, Metadata, Page, PageRequest, Scope, Versioned,
     agents::Tool,
-    events::{RunEvent, StoredEvent, event},
+    events::{RunEvent, RunEvents, StoredEvent, event},
     messages::Passage,
     outbox::Promise,
     ports::{Item, Kind, PortError, Query, Usage},
@@ -71,7 +71,7 @@ pub struct Run {
     pub status: Status,
     /// What it waits for, when the status is `requires_action`.
     pub required_action: Option<RequiredAction>,
-    /// Why it failed.
+    /// Why it failed, or is incomplete for a fault.
     pub last_error: Option<RunError>,
     /// Why it is incomplete.
     pub incomplete_details: Option<Incomplete>,
@@ -111,7 +111,7 @@ struct TokenCount {
 /// Why a run failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunError {
-    /// One of `model_unavailable`, `rate_limit_exceeded`, `model_refused`.
+    /// One of `model_unavailable`, `rate_limit_exceeded`, `model_refused`, `step_too_large`.
     pub code: String,
     /// For people.
     pub message: String,
@@ -150,6 +150,9 @@ pub(crate) struct StoredRun {
     /// What the model wants to be given at its next step.
     #[serde(default)]
     pub(crate) session: Option<String>,
+    /// What clients handed in: the hash of it, and the number of the event before.
+    #[serde(default)]
+    pub(crate) submissions: Vec<(String, u64)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -298,13 +301,17 @@ impl Runs<'_> {
         id: &str,
         after: Option<u64>,
     ) -> Result<(Vec<RunEvent>, bool), Error> {
-        let status = self.stored(thread_id, id).await?.value.run.status;
-        let mut query = Query { parent: Some(id.to_owned()), ..newest(Kind::Event, 100) };
-        query.sort.descending = false;
-        query.after = after.map(|seq| store::after(&StoredEvent::name(id, seq)));
-        let events = self.0.store().list::<StoredEvent>(&query).await?;
-        let ended = (status.ended() || status == Status::RequiresAction) && events.len() < query.limit;
-        Ok((events.into_iter().map(|event| event.value.event).collect(), ended))
+        self.follow(thread_id, id, after).await?.next().await
+    }
+
+    /// A reader of a run's events, from the one after this number.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or the store's failure.
+    pub async fn follow(&self, thread_id: &str, id: &str, after: Option<u64>) -> Result<RunEvents, Error> {
+        let rests = self.stored(thread_id, id).await?.value.run.status.rests();
+        let (thread, run) = (thread_id.to_owned(), id.to_owned());
+        Ok(RunEvents { scope: self.0.clone(), thread, run, after, rests, quiet: 0 })
     }
 
     pub(crate) async fn stored(&self, thread_id: &str, id: &str) -> Result<Versioned<StoredRun>, Error> {
@@ -361,6 +368,7 @@ impl Runs<'_> {
             open_step: None,
             own_instructions,
             session: None,
+            submissions: Vec::new(),
         })
     }
 }

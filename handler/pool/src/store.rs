@@ -3,9 +3,12 @@
 
 use crate::{
     Error, SecurityEvent, TenantId,
-    ports::{Etag, Kind, NewRow, PortError, Position, Query, Records, Row, Sort, Write},
+    ports::{Etag, Kind, NewRow, PortError, Position, QUERY_BYTES, Query, Records, Row, Sort, Write},
 };
 use serde::{Serialize, de::DeserializeOwned};
+
+/// The most that one commit may write, in bytes: a batch of Cosmos DB is 2 MB, with what is round the bodies.
+const MAX_COMMIT: usize = 1_900_000;
 
 /// A document of ours.
 pub(crate) trait Document: Serialize + DeserializeOwned {
@@ -52,6 +55,11 @@ impl Store<'_> {
     }
 
     pub(crate) async fn list<T: Document>(&self, query: &Query) -> Result<Vec<Versioned<T>>, Error> {
+        Ok(self.some(query).await?.0)
+    }
+
+    /// The documents that match, and whether there may be more than the store gave.
+    pub(crate) async fn some<T: Document>(&self, query: &Query) -> Result<(Vec<Versioned<T>>, bool), Error> {
         let rows = self.records.query(self.tenant, query).await?;
         self.honest(rows.len() <= query.limit && rows.iter().all(|row| self.answers(row, query)))?;
         if query.sort.field.is_none() {
@@ -61,26 +69,41 @@ impl Store<'_> {
             let sorted = ids.is_sorted_by(in_order);
             self.honest(sorted)?;
         }
-        rows.into_iter().map(|row| self.decode(row)).collect()
+        let bytes: usize = rows.iter().map(|row| row.row.body.len()).sum();
+        let more = rows.len() == query.limit || bytes >= QUERY_BYTES;
+        let documents = rows.into_iter().map(|row| self.decode(row)).collect::<Result<_, _>>()?;
+        Ok((documents, more))
     }
 
     pub(crate) async fn commit(&self, writes: Vec<Write>) -> Result<Vec<Etag>, PortError> {
+        let bytes = |write: &Write| match write {
+            Write::Create(row) | Write::Replace(row, _) => row.body.len(),
+            Write::Delete(..) => 0,
+        };
+        if writes.iter().map(bytes).sum::<usize>() > MAX_COMMIT {
+            return Err(PortError::TooLarge { limit: MAX_COMMIT as u64 });
+        }
         let asked = writes.len();
         let etags = self.records.commit(self.tenant, writes).await?;
         self.honest(etags.len() == asked).map_err(PortError::refused)?;
         Ok(etags)
     }
 
-    /// A commit of what was read in the version that the client asked for: one that comes too late is stale.
-    pub(crate) async fn commit_if(
+    /// A commit that changes what was read in the version that the client asked for: one that comes too late is stale.
+    pub(crate) async fn commit_if<T: Document>(
         &self,
+        id: &str,
         if_match: Option<&Etag>,
         writes: Vec<Write>,
     ) -> Result<Vec<Etag>, Error> {
-        self.commit(writes).await.map_err(|fault| match fault {
-            PortError::Conflict if if_match.is_some() => Error::Stale,
-            fault => fault.into(),
-        })
+        match (self.commit(writes).await, if_match) {
+            // Another document of the batch may be what stood in the way.
+            (Err(PortError::Conflict), Some(etag)) => match self.get::<T>(id).await? {
+                Some(current) if current.etag == *etag => Err(PortError::Conflict.into()),
+                _ => Err(Error::Stale),
+            },
+            (done, _) => Ok(done?),
+        }
     }
 
     fn answers(&self, row: &Row, query: &Query) -> bool {

@@ -143,7 +143,11 @@ impl Threads<'_> {
             Rules::default().metadata(&metadata).done()?;
             stored.thread.metadata = marked(metadata, self.0.tenant());
         }
-        let etags = self.0.store().commit_if(if_match, vec![store::replace(&stored, &etag)?]).await?;
+        let etags = self
+            .0
+            .store()
+            .commit_if::<StoredThread>(id, if_match, vec![store::replace(&stored, &etag)?])
+            .await?;
         Ok(Versioned { value: stored.thread, etag: etags.into_iter().next().unwrap_or(etag) })
     }
 
@@ -158,7 +162,7 @@ impl Threads<'_> {
         }
         let promise = self.0.promise(Promise::EraseThread, id, ERASE_PATIENCE_S)?;
         let delete = Write::Delete(Kind::Thread, id.to_owned(), Some(etag));
-        self.0.store().commit_if(if_match, vec![delete, promise]).await?;
+        self.0.store().commit_if::<StoredThread>(id, if_match, vec![delete, promise]).await?;
         if let Err(fault) = self.erase(id).await {
             tracing::warn!(tenant = %self.0.tenant(), thread = id, %fault, "the sweep will end the removal");
         }

@@ -17,7 +17,7 @@ pub use published::KeyLocation;
 
 use crate::{access::Grants, ports::KeySource, strict_json};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use issuer::Trusted;
+use issuer::{Trusted, users};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Map, Value};
 use std::sync::{
@@ -56,7 +56,11 @@ impl TokenRules {
             }
         }
         let changes = Arc::new(AtomicU64::new(0));
-        let trusted = issuers.into_iter().map(|issuer| Trusted::new(issuer, &source, &changes)).collect();
+        let at_work = |(n, issuer)| {
+            let users = users(n, &issuer);
+            Trusted::new(issuer, users, &source, &changes)
+        };
+        let trusted = issuers.into_iter().enumerate().map(at_work).collect();
         Ok(Self { trusted, grants, changes })
     }
 
@@ -65,8 +69,8 @@ impl TokenRules {
     /// # Errors
     /// The first check that fails; `no_keys` when the issuer's keys cannot be had, so that nothing can be said.
     pub async fn verify(&self, token: &str, now: i64) -> Result<Claims, Refused> {
-        let (issuer, claims) = self.genuine(token, now).await?;
-        Claims::read(&claims, issuer, now)
+        let (trusted, claims) = self.genuine(token, now).await?;
+        Claims::read(&claims, trusted, now)
     }
 
     /// Checks a token of an operator of the platform.
@@ -74,8 +78,8 @@ impl TokenRules {
     /// # Errors
     /// As [`verify`](Self::verify).
     pub async fn verify_operator(&self, token: &str, now: i64) -> Result<Operator, Refused> {
-        let (issuer, claims) = self.genuine(token, now).await?;
-        Operator::read(&claims, issuer, now)
+        let (trusted, claims) = self.genuine(token, now).await?;
+        Operator::read(&claims, &trusted.issuer, now)
     }
 
     /// Fetches the keys that are due. To be called every few seconds.
@@ -98,7 +102,7 @@ impl TokenRules {
     }
 
     /// The claims of a token that one of the issuers signed.
-    async fn genuine(&self, token: &str, now: i64) -> Result<(&Issuer, Map<String, Value>), Refused> {
+    async fn genuine(&self, token: &str, now: i64) -> Result<(&Trusted, Map<String, Value>), Refused> {
         if token.len() > MAX_TOKEN {
             return Err(Refused("token_too_long"));
         }
@@ -111,7 +115,7 @@ impl TokenRules {
         let keys = trusted.keys(&kid, now).await?;
         let key = keys.get(&kid).ok_or(Refused("unknown_kid"))?;
         fits(key, header, payload, signature)?;
-        Ok((&trusted.issuer, claims))
+        Ok((trusted, claims))
     }
 }
 

@@ -1,10 +1,11 @@
 //! `files`.
 
-mod upload;
+pub(crate) mod upload;
 
 use crate::{
     answer,
     call::{Call, media_type},
+    idempotent::NotKept,
 };
 use axum::{
     body::Body,
@@ -18,7 +19,7 @@ use serde_json::json;
 pub(crate) async fn create(mut call: Call) -> Result<Response, Error> {
     let query = call.query(&["filename"])?;
     let filename = query.get("filename").map(str::to_owned);
-    match (media_type(&call.parts.headers), filename) {
+    match (media_type(&call.parts.headers).as_deref(), filename) {
         (Some("multipart/form-data"), None) => upload::multipart(call).await,
         (Some("application/json"), None) => link(&mut call).await,
         (_, Some(filename)) => upload::raw(call, filename).await,
@@ -38,7 +39,10 @@ async fn link(call: &mut Call) -> Result<Response, Error> {
         "headers": link.headers,
         "expires_at": link.expires_at.as_second(),
     });
-    answer::tagged(StatusCode::OK, &body, &file.etag)
+    let mut response = answer::tagged(StatusCode::OK, &body, &file.etag)?;
+    // A link is good for minutes: a second try gets another one to the same file.
+    response.extensions_mut().insert(NotKept);
+    Ok(response)
 }
 
 pub(crate) async fn list(call: Call) -> Result<Response, Error> {

@@ -1,6 +1,6 @@
 //! `threads/{thread_id}/runs`.
 
-use crate::{answer, call::Call, events};
+use crate::{answer, call::Call, events, gates::Open};
 use axum::{http::StatusCode, response::Response};
 use pool::{
     Error, Scope,
@@ -11,9 +11,10 @@ use tracing::Instrument;
 pub(crate) async fn create(mut call: Call) -> Result<Response, Error> {
     let new: NewRun = call.json().await?;
     let (stream, thread) = (new.stream, call.param("thread_id").to_owned());
+    let place = stream.then(|| call.app.gates.stream(&call.scope)).transpose()?;
     let run = call.scope.runs().create(&thread, new, stream).await?;
-    if stream {
-        return Ok(driven(call.scope, run.value, None));
+    if let Some(place) = place {
+        return driven(call.scope, run.value, None, place).await;
     }
     answer::tagged(StatusCode::OK, &run.value, &run.etag)
 }
@@ -35,15 +36,12 @@ pub(crate) async fn cancel(call: Call) -> Result<Response, Error> {
 pub(crate) async fn submit(mut call: Call) -> Result<Response, Error> {
     let outputs: ToolOutputs = call.json().await?;
     let (stream, thread) = (outputs.stream, call.param("thread_id").to_owned());
-    let after = match stream {
-        true => last_event(&call.scope, &thread, call.param("run_id")).await?,
-        false => None,
-    };
-    let run = call.scope.runs().submit(&thread, call.param("run_id"), outputs, stream).await?;
-    if stream {
-        return Ok(driven(call.scope, run.value, after));
+    let place = stream.then(|| call.app.gates.stream(&call.scope)).transpose()?;
+    let submitted = call.scope.runs().submit(&thread, call.param("run_id"), outputs, stream).await?;
+    if let Some(place) = place {
+        return driven(call.scope, submitted.run.value, Some(submitted.after), place).await;
     }
-    answer::one(&run)
+    answer::one(&submitted.run)
 }
 
 pub(crate) async fn steps(call: Call) -> Result<Response, Error> {
@@ -60,13 +58,13 @@ pub(crate) async fn events(call: Call) -> Result<Response, Error> {
             Some(id.parse().map_err(|_| Error::invalid("Last-Event-ID", "must be the id of an event"))?)
         }
     };
-    let (thread, run) = (call.param("thread_id").to_owned(), call.param("run_id").to_owned());
-    call.scope.runs().get(&thread, &run).await?;
-    Ok(events::follow(call.scope, thread, run, after))
+    let place = call.app.gates.stream(&call.scope)?;
+    let reader = call.scope.runs().follow(call.param("thread_id"), call.param("run_id"), after).await?;
+    Ok(events::stream(reader, place))
 }
 
 /// Drives a run here and now, and follows it. The run goes on when the client leaves.
-fn driven(scope: Scope, run: Run, after: Option<u64>) -> Response {
+async fn driven(scope: Scope, run: Run, after: Option<u64>, place: Open) -> Result<Response, Error> {
     let driver = scope.clone();
     let id = run.id.clone();
     let drive = async move {
@@ -75,16 +73,5 @@ fn driven(scope: Scope, run: Run, after: Option<u64>) -> Response {
         }
     };
     tokio::spawn(drive.in_current_span());
-    events::follow(scope, run.thread_id, run.id, after)
-}
-
-async fn last_event(scope: &Scope, thread: &str, run: &str) -> Result<Option<u64>, Error> {
-    let mut last = None;
-    loop {
-        let (events, ended) = scope.runs().events(thread, run, last).await?;
-        last = events.last().map(|event| event.seq).or(last);
-        if ended || events.is_empty() {
-            return Ok(last);
-        }
-    }
+    Ok(events::stream(scope.runs().follow(&run.thread_id, &run.id, after).await?, place))
 }

@@ -25,7 +25,7 @@ pub(crate) async fn ingest_blob(app: Arc<App>, invocation: Invocation) -> Result
         scope => scope?,
     };
     super::belongs_to(&scope);
-    let bytes = invocation.bytes()?;
+    let bytes = invocation.into_bytes()?;
     let body = futures::stream::once(async { Ok(bytes.into()) }).boxed();
     match scope.files().take_in(name, None, body).await {
         Err(Error::Invalid(faults)) => {
@@ -70,6 +70,11 @@ pub(crate) async fn ingest_document(app: Arc<App>, invocation: Invocation) -> Re
     };
     let files = scope.files();
     match files.ingest(&job.target).await {
+        // Another one reads it: that is no fault of the file's, and the promise in the outbox waits.
+        Err(Error::Conflict(why)) if invocation.dequeue_count() >= LAST_TRY => {
+            tracing::info!(why, "the job is left to the sweep");
+            Ok(())
+        }
         Err(fault) if invocation.dequeue_count() >= LAST_TRY => {
             files.give_up(&job.target).await?;
             Err(fault)

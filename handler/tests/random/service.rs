@@ -96,7 +96,14 @@ pub fn service() -> Arc<App> {
     let keys = SealKeys::new("k1", BTreeMap::from([("k1".to_owned(), [7; 32])]), [9; 32]).expect("keys");
     let doors = Doors::new(ports, keys, rules(), Settings { max_file: 100_000, ..Settings::default() });
     let storage_account: Option<url::Url> = "https://acct.blob.core.windows.net".parse().ok();
-    Arc::new(App { doors, cors: Vec::new(), storage_account, backend: "memory", openapi: OnceLock::new() })
+    Arc::new(App {
+        doors,
+        cors: Vec::new(),
+        storage_account,
+        backend: "memory",
+        openapi: OnceLock::new(),
+        gates: Default::default(),
+    })
 }
 
 /// A model and an extractor that have nothing to say.

@@ -141,9 +141,39 @@ fn an_upload_is_given_again_if_its_bytes_are_the_same() {
         assert_eq!((first.body, again.header("idempotency-replayed")), (again.body.clone(), "true"));
         raw("a.txt", b"one two three").await.problem(422, "idempotency-key-reused");
         raw("b.txt", b"one two").await.problem(422, "idempotency-key-reused");
-        // A form has a boundary of its own each time: it is the same upload only if the whole body is.
-        let post = alice.request(Method::POST, "files").header("idempotency-key", "form");
-        post.form(form("c.txt", "text/plain", b"three".to_vec())).send().await.is(200);
+        // A form has a boundary of its own each time: its parts are what is compared.
+        let post = async |name: &str, bytes: &[u8], metadata: &'static str| {
+            let file = form(name, "text/plain", bytes.to_vec());
+            let form = reqwest::multipart::Form::new().text("metadata", metadata);
+            let part = reqwest::multipart::Part::bytes(bytes.to_vec()).file_name(name.to_owned());
+            let form = if metadata.is_empty() { file } else { form.part("file", part) };
+            alice.request(Method::POST, "files").header("idempotency-key", "form").form(form).send().await
+        };
+        let first = post("c.txt", b"three", "").await.is(200);
+        let again = post("c.txt", b"three", "").await.is(200);
+        assert_eq!((first.body, again.header("idempotency-replayed")), (again.body.clone(), "true"));
+        post("c.txt", b"four", "").await.problem(422, "idempotency-key-reused");
+        post("d.txt", b"three", "").await.problem(422, "idempotency-key-reused");
+        post("c.txt", b"three", "{\"a\": \"b\"}").await.problem(422, "idempotency-key-reused");
         assert_eq!(alice.get("files").await.list().len(), 2);
+    });
+}
+
+/// The gateway's key is no part of a request, and a link is made anew: it is good for minutes, an answer for a day.
+#[test]
+fn what_a_second_try_of_a_link_is_given() {
+    run(async |dev| {
+        let alice = dev.as_user("contoso", "alice-of-links");
+        let wish = json!({"filename": "a.txt", "content_type": "text/plain"});
+        let first = keyed(&alice, "files?code=one", "link", &wish).await.is(200).value();
+        tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+        let again = keyed(&alice, "files?code=two", "link", &wish).await.is(200).value();
+        assert_eq!(first["id"], again["id"], "the same file");
+        let ends = |wish: &Value| wish["upload"]["expires_at"].as_i64().unwrap();
+        assert!(ends(&again) > ends(&first), "another link");
+        let other = json!({"filename": "b.txt", "content_type": "text/plain"});
+        keyed(&alice, "files", "link", &other).await.problem(422, "idempotency-key-reused");
+        let upper = alice.request(Method::POST, "files").header("content-type", "Application/JSON");
+        upper.body(wish.to_string().into_bytes()).send().await.is(200);
     });
 }

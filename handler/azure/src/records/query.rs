@@ -15,7 +15,7 @@ use futures::TryStreamExt;
 use pool::{
     TenantId,
     filter::{FieldPath, Scalar},
-    ports::{PortError, PortResult, Position, Query, Row},
+    ports::{PortError, PortResult, Position, QUERY_BYTES, Query, Row},
 };
 
 /// The stretches of an ascending order by a member.
@@ -37,6 +37,8 @@ struct Asking<'a> {
     query: &'a Query,
     conditions: Sql,
     found: Vec<Row>,
+    /// The length of the bodies that were found.
+    bytes: usize,
 }
 
 /// The rows that `query` asks for.
@@ -47,7 +49,7 @@ pub(super) async fn run(
     now: i64,
 ) -> PortResult<Vec<Row>> {
     let conditions = Sql::asked(tenant, query, now);
-    let mut asking = Asking { container, tenant, query, conditions, found: Vec::new() };
+    let mut asking = Asking { container, tenant, query, conditions, found: Vec::new(), bytes: 0 };
     match &query.sort.field {
         None => {
             let mut sql = asking.conditions.clone();
@@ -84,7 +86,12 @@ async fn documents(
 
 impl Asking<'_> {
     fn missing(&self) -> usize {
-        self.query.limit.saturating_sub(self.found.len())
+        if self.bytes >= QUERY_BYTES { 0 } else { self.query.limit.saturating_sub(self.found.len()) }
+    }
+
+    fn keep(&mut self, rows: &mut Vec<Row>) {
+        self.bytes += rows.iter().map(|row| row.row.body.len()).sum::<usize>();
+        self.found.append(rows);
     }
 
     fn beyond_id(&self, sql: &mut Sql, id: &str) {
@@ -92,15 +99,27 @@ impl Asking<'_> {
         sql.push(if self.query.sort.descending { " AND c.id < " } else { " AND c.id > " }).bind(item.into());
     }
 
-    async fn ask(&self, sql: &Sql, order_by: &str) -> PortResult<Vec<Row>> {
-        let sql = sql.first(self.missing(), order_by, self.query.sort.descending);
-        let found = documents(self.container, self.tenant, sql.map_err(port)?).await?;
-        found.into_iter().map(Document::into_row).collect()
+    /// The first rows, as far as the bytes of one answer go, and whether they are all there are.
+    async fn ask(&self, sql: &Sql, order_by: &str) -> PortResult<(Vec<Row>, bool)> {
+        let wanted = self.missing();
+        let sql = sql.first(wanted, order_by, self.query.sort.descending).map_err(port)?;
+        let scope = FeedScope::partition(self.tenant.to_string());
+        let mut answer = self.container.query_items::<Document>(sql, scope, None).await.map_err(port)?;
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        while bytes < QUERY_BYTES
+            && let Some(document) = answer.try_next().await.map_err(port)?
+        {
+            let row = document.into_row()?;
+            bytes += row.row.body.len();
+            rows.push(row);
+        }
+        let whole = bytes < QUERY_BYTES && rows.len() < wanted;
+        Ok((rows, whole))
     }
 
     async fn by_id(&mut self, sql: &Sql) -> PortResult<()> {
-        let rows = self.ask(sql, "c.id").await?;
-        self.found.extend(rows);
+        let (mut rows, _) = self.ask(sql, "c.id").await?;
+        self.keep(&mut rows);
         Ok(())
     }
 
@@ -160,8 +179,7 @@ impl Asking<'_> {
                     compare(&mut sql, field, if self.query.sort.descending { " < " } else { " > " }, value);
                 }
             }
-            let rows = self.ask(&sql, &member(field)).await?;
-            let whole = rows.len() < self.missing();
+            let (rows, whole) = self.ask(&sql, &member(field)).await?;
             reached = self.take(rows, whole)?;
             if reached.is_none() {
                 return Ok(());
@@ -199,7 +217,7 @@ impl Asking<'_> {
                 if sort.descending {
                     group.reverse();
                 }
-                self.found.append(&mut group);
+                self.keep(&mut group);
             }
         }
         if whole {

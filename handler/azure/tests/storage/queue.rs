@@ -27,7 +27,11 @@ impl Queue for Waiting<'_> {
     async fn push(&self, queue: QueueName, job: &SealedJob, delay: Duration) -> PortResult<()> {
         self.queue.push(queue, job, delay).await?;
         *self.pushed.lock().unwrap() = (Instant::now(), self.clock.now().as_millisecond());
-        Ok(())
+        self.ready().await
+    }
+
+    async fn ready(&self) -> PortResult<()> {
+        self.queue.ready().await
     }
 }
 

@@ -184,6 +184,7 @@ pub(super) async fn queries(store: &dyn Records, clock: &ManualClock, a: &Tenant
     order(store, a, &written).await;
     pages(store, a, &written).await;
     moving(store, a).await;
+    large(store, a).await;
 
     let ending =
         NewRow { expires_at: Some(clock.seconds() + 5), ..new_row(Kind::Message, "m000x", json!({})) };
@@ -234,6 +235,33 @@ async fn pages(store: &dyn Records, a: &TenantId, written: &[NewRow]) {
             }
         }
     }
+}
+
+/// An answer ends with the row that makes it long enough, and pages of such join.
+async fn large(store: &dyn Records, a: &TenantId) {
+    let text = "x".repeat(900_000);
+    let put =
+        |n: usize| Write::Create(new_row(Kind::Step, &format!("l{n}"), json!({"k": n / 8, "text": text})));
+    for n in 0..9 {
+        store.commit(a, vec![put(n)]).await.unwrap();
+    }
+    for name in [None, Some("k")] {
+        let sort = Sort { field: name.map(field), descending: false };
+        let mut query = Query { kind: Kind::Step, sort: sort.clone(), ..all() };
+        let mut sizes = Vec::new();
+        let mut seen = Vec::new();
+        loop {
+            let page = store.query(a, &query).await.unwrap();
+            let Some(last) = page.last() else { break };
+            query.after = Some(last.position(&sort));
+            sizes.push(page.len());
+            seen.extend(page.into_iter().map(|row| row.row.id));
+        }
+        assert_eq!(sizes, [5, 4], "{name:?}");
+        assert_eq!(seen, (0..9).map(|n| format!("l{n}")).collect::<Vec<_>>());
+    }
+    let deletes = (0..9).map(|n| Write::Delete(Kind::Step, format!("l{n}"), None));
+    store.commit(a, deletes.collect()).await.unwrap();
 }
 
 /// Pages neither repeat nor lose what was there throughout, while documents come and go, the last one of a page too.

@@ -6,11 +6,13 @@ use super::{FileStatus, Files, StatusDetails, StoredFile, UPLOAD_S, blob, is_fil
 use crate::{
     Error, Versioned,
     outbox::{Promise, kept},
-    ports::{BlobInfo, Entry, EntryKey, Etag, Extracted, Extraction, Kind, PortError, Write},
+    ports::{BlobInfo, ByteStream, Entry, EntryKey, Etag, Extracted, Extraction, Kind, PortError, Write},
     search::Source,
     store, telemetry,
 };
-use std::{collections::BTreeMap, time::Duration};
+use futures::{StreamExt, TryStreamExt};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::sync::Mutex;
 
 /// Entries that are written together.
 const BATCH: usize = 200;
@@ -18,6 +20,18 @@ const BATCH: usize = 200;
 const MAX_PASSAGES: usize = 20_000;
 /// How long after it last wrote the record an ingestion may still write to the index.
 const BUSY_S: i64 = 60;
+/// How often the record is written while the file is being read.
+const RENEW: Duration = Duration::from_secs(20);
+
+/// A file that is being read.
+struct Held {
+    file: StoredFile,
+    etag: Etag,
+    /// Whether its bytes were asked for.
+    begun: bool,
+    /// Why they could not be had.
+    fault: Option<Error>,
+}
 
 impl Files<'_> {
     /// Makes the index agree with a file.
@@ -105,12 +119,10 @@ impl Files<'_> {
     }
 
     async fn index(&self, stored: Versioned<StoredFile>, info: &BlobInfo) -> Result<(), Error> {
-        let Versioned { value: mut file, mut etag } = stored;
-        let id = file.file.id.clone();
+        let Versioned { value: mut file, etag } = stored;
         file.file.status = FileStatus::Indexing;
         file.file.status_details = None;
         file.file.bytes = info.len;
-        self.hold(&mut file, &mut etag).await?;
         let limit = self.0.settings().max_file;
         if info.len > limit {
             let reason = format!("the file is larger than {limit} bytes");
@@ -118,15 +130,19 @@ impl Files<'_> {
                 .quarantine(file, etag, &info.etag, StatusDetails { code: "too_large".into(), reason })
                 .await;
         }
-        let blobs = &self.0.ports().blobs;
-        let Some((_, body)) = blobs.get(self.0.tenant(), &blob(&id), Some(&info.etag)).await? else {
-            return Err(PortError::Conflict.into());
+        let (name, content_type) = (file.file.filename.clone(), file.file.content_type.clone());
+        let held = Arc::new(Mutex::new(Held { file, etag, begun: false, fault: None }));
+        let body = self.opened(held.clone(), info.etag.clone());
+        let asked = tokio::select! {
+            asked = self.0.ports().extractor.extract(&name, &content_type, info.len, body) => asked,
+            fault = self.keep_held(&held) => return Err(fault),
         };
-        let extractor = &self.0.ports().extractor;
-        let asked = extractor.extract(&file.file.filename, &file.file.content_type, info.len, body).await;
-        let extraction = match asked {
-            Ok(extraction) => extraction,
-            Err(fault) => return self.let_go(file, &etag, fault).await,
+        let mut held = held.lock().await;
+        let (file, etag, fault) = (held.file.clone(), held.etag.clone(), held.fault.take());
+        let extraction = match (asked, fault) {
+            (_, Some(fault)) => return Err(fault),
+            (Ok(extraction), None) => extraction,
+            (Err(fault), None) => return self.let_go(file, &etag, fault).await,
         };
         match extraction {
             Extraction::Text(text) if text.passages.len() <= MAX_PASSAGES => {
@@ -139,6 +155,47 @@ impl Files<'_> {
             }
             Extraction::Rejected { code, reason } => {
                 self.quarantine(file, etag, &info.etag, StatusDetails { code, reason }).await
+            }
+        }
+    }
+
+    /// The file's bytes, not asked for before the extractor wants them: until then it may stand in line, and nobody
+    /// reads the file.
+    fn opened(&self, held: Arc<Mutex<Held>>, version: Etag) -> ByteStream {
+        let scope = self.0.clone();
+        let open = async move {
+            let mut held = held.lock().await;
+            let Held { file, etag, begun, fault } = &mut *held;
+            let files = Files(&scope);
+            let opened = async {
+                files.hold(file, etag).await?;
+                let name = blob(&file.file.id);
+                let found = scope.ports().blobs.get(scope.tenant(), &name, Some(&version)).await?;
+                found.map(|(_, body)| body).ok_or_else(|| PortError::Conflict.into())
+            };
+            match opened.await {
+                Ok(body) => {
+                    *begun = true;
+                    Ok(body)
+                }
+                Err(why) => {
+                    let told = std::io::Error::other(format!("the file cannot be opened: {why}"));
+                    *fault = Some(why);
+                    Err(told)
+                }
+            }
+        };
+        futures::stream::once(open).try_flatten().boxed()
+    }
+
+    /// Holds a file for as long as it is being read. Ends when it cannot.
+    async fn keep_held(&self, held: &Mutex<Held>) -> Error {
+        loop {
+            tokio::time::sleep(RENEW).await;
+            let mut held = held.lock().await;
+            let Held { file, etag, begun, .. } = &mut *held;
+            if *begun && let Err(fault) = self.hold(file, etag).await {
+                return fault;
             }
         }
     }

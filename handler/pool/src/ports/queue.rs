@@ -40,4 +40,7 @@ impl SealedJob {
 pub trait Queue: Send + Sync {
     /// Adds a job, durably, that becomes visible after `delay`.
     async fn push(&self, queue: QueueName, job: &SealedJob, delay: Duration) -> PortResult<()>;
+
+    /// Whether the queues answer. Changes nothing.
+    async fn ready(&self) -> PortResult<()>;
 }

@@ -187,6 +187,9 @@ pub struct Position {
     pub value: Option<Scalar>,
 }
 
+/// A query's answer ends at the row with which its bodies reach this many bytes.
+pub const QUERY_BYTES: usize = 4 * 1024 * 1024;
+
 /// A query in one tenant's partition, over one kind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
@@ -212,7 +215,7 @@ pub trait Records: Send + Sync {
     /// One document; `None` if it is absent or expired.
     async fn get(&self, tenant: &TenantId, kind: Kind, id: &str) -> PortResult<Option<Row>>;
 
-    /// The documents that match.
+    /// The documents that match, as far as [`QUERY_BYTES`] go.
     async fn query(&self, tenant: &TenantId, query: &Query) -> PortResult<Vec<Row>>;
 
     /// Does 1 to 100 writes to different documents, all or none, durably. Answers their new versions, in order; a

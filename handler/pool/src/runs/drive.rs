@@ -95,6 +95,7 @@ impl Runs<'_> {
         };
         match driver.drive().await {
             Ok(()) => Ok(Progress::Rests),
+            Err(Stop::Fault(Error::TooLarge { limit })) => driver.give_up(limit).await,
             Err(Stop::Fault(fault)) => Err(fault),
             Err(Stop::Lost | Stop::Overdue) => driver.give_way().await,
         }
@@ -324,11 +325,33 @@ impl Driver<'_> {
                 Progress::Busy(Duration::from_secs(5))
             });
         }
-        self.run = current.value;
-        self.etag = current.etag;
+        self.end_from(current, Ending::Cancelled).await
+    }
+
+    /// A step is larger than can be written, and would be so again: the run ends where it stood before.
+    async fn give_up(&mut self, limit: u64) -> Result<Progress, Error> {
+        let Some(mut current) = self.scope.store().get::<StoredRun>(&self.run.run.id).await? else {
+            return Ok(Progress::Rests);
+        };
+        let ours = current.value.lease.as_ref().is_some_and(|lease| lease.holder == self.holder);
+        if !ours || current.value.run.status != Status::InProgress {
+            return self.give_way().await;
+        }
+        tracing::warn!(tenant = %self.scope.tenant(), run = %self.run.run.id, limit, "a step is too large");
+        let run = &mut current.value.run;
+        run.incomplete_details = Some(super::Incomplete { reason: "max_conversation".into() });
+        let message =
+            format!("a step of the run is larger than {limit} bytes, which is all that can be kept");
+        run.last_error = Some(RunError { code: "step_too_large".into(), message });
+        self.end_from(current, Ending::Incomplete).await
+    }
+
+    /// Ends the run as it is stored, whatever this driver had in mind.
+    async fn end_from(&mut self, current: Versioned<StoredRun>, ending: Ending) -> Result<Progress, Error> {
+        (self.run, self.etag) = (current.value, current.etag);
         self.pending.clear();
         self.writes.clear();
-        match self.end(Ending::Cancelled).await {
+        match self.end(ending).await {
             Ok(()) | Err(Stop::Lost | Stop::Overdue) => Ok(Progress::Rests),
             Err(Stop::Fault(fault)) => Err(fault),
         }

@@ -76,6 +76,11 @@ impl Status {
         }
     }
 
+    /// Whether it stays as it is unless a client does something: it has ended, or waits for the client.
+    pub(crate) fn rests(self) -> bool {
+        self.ended() || self == Self::RequiresAction
+    }
+
     /// Whether nothing can befall it any more.
     pub fn ended(self) -> bool {
         matches!(self, Self::Cancelled | Self::Completed | Self::Failed | Self::Expired | Self::Incomplete)

@@ -56,6 +56,14 @@ pub struct ToolApproval {
     pub approve: bool,
 }
 
+/// What became of outputs that were handed in.
+pub struct Submitted {
+    /// The run.
+    pub run: Versioned<Run>,
+    /// The number of the event before the run went on; the same when the request is repeated.
+    pub after: u64,
+}
+
 impl ToolOutputs {
     /// What the conversation gets: each call's id, and its answer.
     fn answers(&self) -> Vec<(String, Item)> {
@@ -105,13 +113,16 @@ impl Runs<'_> {
         id: &str,
         outputs: ToolOutputs,
         driven_by_caller: bool,
-    ) -> Result<Versioned<Run>, Error> {
+    ) -> Result<Submitted, Error> {
         let Versioned { value: mut run, etag } = self.stored(thread_id, id).await?;
         let answers = outputs.answers();
-        let known = |(_, answered): &(String, Item)| run.items.contains(answered);
-        if self.0.repeats() && !answers.is_empty() && answers.iter().all(known) {
+        let hash = serde_json::to_vec(&answers).map_err(|fault| Error::Internal(Box::new(fault)))?;
+        let hash = blake3::hash(&hash).to_hex().to_string();
+        if self.0.repeats()
+            && let Some((_, after)) = run.submissions.iter().find(|(known, _)| *known == hash)
+        {
             // An earlier try of this request handed them in.
-            return Ok(Versioned { value: run.run, etag });
+            return Ok(Submitted { after: *after, run: Versioned { value: run.run, etag } });
         }
         run.apply(Move::Resume)?;
         let action = run.run.required_action.take();
@@ -138,12 +149,17 @@ impl Runs<'_> {
             }
             run.items.push(answer);
         }
+        let after = run.next_event.saturating_sub(1);
+        run.submissions.push((hash, after));
         let event = run.run_event("thread.run.queued");
         let step = run.open_step.take();
         let mut writes = vec![store::replace(&run, &etag)?];
         if let Some(mut step) = step {
             step.status = "completed".into();
-            step.step_details["outputs"] = json!(answered);
+            // Beside those of our own tools, which are there already.
+            if let Some(outputs) = step.step_details["outputs"].as_array_mut() {
+                outputs.append(&mut answered);
+            }
             writes.push(store::create(&step)?);
         }
         fits(&writes)?;
@@ -151,7 +167,8 @@ impl Runs<'_> {
         let etags = self.0.store().commit(writes).await?;
         let delay = if driven_by_caller { super::LEASE_MS as u64 } else { 0 };
         self.0.hand_over(Promise::DriveRun, id, Duration::from_millis(delay)).await;
-        Ok(Versioned { value: run.run, etag: etags.into_iter().next().unwrap_or(etag) })
+        let etag = etags.into_iter().next().unwrap_or(etag);
+        Ok(Submitted { run: Versioned { value: run.run, etag }, after })
     }
 
     /// Cancels a run: at once if nobody drives it, else as soon as its driver sees it.
@@ -202,6 +219,9 @@ impl Runs<'_> {
         *at = Some(now);
         run.lease = None;
         run.run.required_action = None;
+        // Nobody goes on from here: what was said is in the messages and the steps.
+        run.items.clear();
+        run.passages.clear();
         if let Some(event) = run.discarded() {
             more.push(store::create(&event)?);
         }

@@ -1,4 +1,7 @@
-use super::{Issuer, Refused};
+use super::{
+    Issuer, Refused,
+    issuer::{FOREIGN, Trusted},
+};
 use serde_json::{Map, Value};
 
 const LEEWAY_S: f64 = 60.0;
@@ -12,7 +15,7 @@ const PLATFORM: &str = "platform";
 pub struct Claims {
     /// The tenant it names. A name, not yet a tenant.
     pub tenant: String,
-    /// The user: `sub`.
+    /// The user: `sub`, and before it, unless the issuer is the first, whose it is.
     pub subject: String,
     /// `roles`, or none.
     pub roles: Vec<String>,
@@ -23,12 +26,17 @@ pub struct Claims {
 }
 
 impl Claims {
-    pub(super) fn read(claims: &Map<String, Value>, issuer: &Issuer, now: i64) -> Result<Self, Refused> {
+    pub(super) fn read(claims: &Map<String, Value>, trusted: &Trusted, now: i64) -> Result<Self, Refused> {
+        let issuer = &trusted.issuer;
         let is_for = |audience: &str| is_for(claims.get("aud"), audience);
         if !is_for(&issuer.audience) || issuer.platform_audience.as_deref().is_some_and(is_for) {
             return Err(Refused("aud"));
         }
         let subject = subject(claims)?;
+        if trusted.users.is_empty() && subject.starts_with(FOREIGN) {
+            return Err(Refused("sub"));
+        }
+        let subject = format!("{}{subject}", trusted.users);
         let refused_from = times(claims, now)?;
         let tenant = text(claims, &issuer.tenant_claim, Refused("tenant"))?.to_owned();
         if !issuer.tenants.is_empty() && !issuer.tenants.contains(&tenant) {

@@ -2,6 +2,9 @@ use super::{Jwks, KeyLocation, Refused, published::Published};
 use crate::ports::KeySource;
 use std::sync::{Arc, atomic::AtomicU64};
 
+/// How the ids of the users begin whose issuer is not the first.
+pub(super) const FOREIGN: &str = "iss_";
+
 /// An issuer that is trusted, and for what.
 #[derive(Clone, Debug)]
 pub struct Issuer {
@@ -28,9 +31,20 @@ pub enum IssuerKeys {
     Published(KeyLocation),
 }
 
+/// What the ids of an issuer's users begin with. The first issuer's are bare; those of the others say whose they are,
+/// for two issuers may give one `sub` to two people.
+pub(super) fn users(n: usize, issuer: &Issuer) -> String {
+    match n {
+        0 => String::new(),
+        _ => format!("{FOREIGN}{}|", &blake3::hash(issuer.issuer.as_bytes()).to_hex()[..16]),
+    }
+}
+
 /// An issuer at work.
 pub(super) struct Trusted {
     pub(super) issuer: Issuer,
+    /// What its users' ids begin with.
+    pub(super) users: String,
     keys: Keys,
 }
 
@@ -40,7 +54,12 @@ enum Keys {
 }
 
 impl Trusted {
-    pub(super) fn new(issuer: Issuer, source: &Arc<dyn KeySource>, changes: &Arc<AtomicU64>) -> Self {
+    pub(super) fn new(
+        issuer: Issuer,
+        users: String,
+        source: &Arc<dyn KeySource>,
+        changes: &Arc<AtomicU64>,
+    ) -> Self {
         let keys = match &issuer.keys {
             IssuerKeys::Fixed(keys) => Keys::Fixed(keys.clone()),
             IssuerKeys::Published(location) => Keys::Published(Arc::new(Published::new(
@@ -50,7 +69,7 @@ impl Trusted {
                 changes.clone(),
             ))),
         };
-        Self { issuer, keys }
+        Self { issuer, users, keys }
     }
 
     /// The keys, with this one among them if it can be had.

@@ -64,6 +64,30 @@ fn without(mut object: Value, name: &str) -> Value {
     object
 }
 
+/// One `sub` of two issuers is two users, and none of the first can pass for one of the others.
+#[tokio::test]
+async fn a_user_is_its_issuers() {
+    let keys = || IssuerKeys::Fixed(set(&[jwk(JWK_A)]).unwrap());
+    let names = ["https://issuer-a.example", "https://issuer-b.example", "https://issuer-c.example"];
+    let rules = of(names.map(|name| issuer(name, keys())).to_vec(), Arc::default());
+    let says = async |name: &str, sub: &str| {
+        let claims = with(with(claims(), "iss", json!(name)), "sub", json!(sub));
+        let message =
+            format!("{}.{}", BASE64.encode(header().to_string()), BASE64.encode(claims.to_string()));
+        let read = rules.verify(&format!("{message}.{}", sign(KEY_A, &message)), NOW).await;
+        read.map(|claims| claims.subject)
+    };
+    let [a, b, c] = [
+        says(names[0], "alice").await.unwrap(),
+        says(names[1], "alice").await.unwrap(),
+        says(names[2], "alice").await.unwrap(),
+    ];
+    assert_eq!(a, "alice");
+    assert!(a != b && b != c && b.ends_with("|alice") && c.ends_with("|alice"), "{a} {b} {c}");
+    assert_eq!(says(names[0], &b).await, Err(Refused("sub")));
+    assert_eq!(says(names[1], &c).await.map(|user| user == c), Ok(false));
+}
+
 /// What a good token says is what is read, and when it is refused from is exact.
 #[tokio::test]
 async fn a_good_token_says_who_and_whose() {

@@ -33,6 +33,24 @@ async fn an_update_makes_a_version_and_a_stale_one_does_not() {
     assert!(world.rows("contoso", Kind::AgentVersion).is_empty());
 }
 
+/// What is not said stays, and `null` takes away.
+#[tokio::test]
+async fn a_change_clears_what_may_be_missing() {
+    let world = World::new();
+    let admin = world.admin("contoso").await;
+    let id = admin.agents().create(new_agent(json!([]))).await.unwrap().value.id;
+    for (said, description) in [
+        (json!({"model": "m", "description": "d"}), Some("d")),
+        (json!({"name": "Other"}), Some("d")),
+        (json!({"description": null}), None),
+    ] {
+        let agent = admin.agents().update(&id, change(said), None).await.unwrap().value;
+        assert_eq!((agent.model.as_deref(), agent.description.as_deref()), (Some("m"), description));
+    }
+    let agent = admin.agents().update(&id, change(json!({"model": null})), None).await.unwrap().value;
+    assert_eq!(agent.model, None);
+}
+
 /// TM-15: of writers who read the same version, one writes.
 #[tokio::test]
 async fn an_update_that_is_overtaken_is_not_written() {

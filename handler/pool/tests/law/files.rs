@@ -3,6 +3,7 @@
 mod deaths;
 mod meetings;
 mod upload;
+mod waits;
 
 use crate::support::*;
 use pool::{Scope, ports::Kind, search::Find};

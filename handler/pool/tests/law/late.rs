@@ -20,6 +20,45 @@ async fn begun(scope: &Scope, key: &str) -> Scope {
     }
 }
 
+/// An upload that is tried again is the same file, if it has the same name and bytes; else nothing is acknowledged.
+#[tokio::test]
+async fn a_second_try_of_an_upload_is_compared() {
+    let world = World::new();
+    let user = world.user("contoso", "alice").await;
+    let first = begun(&user, "key").await.files().upload(new_file("a.txt"), bytes("one")).await.unwrap();
+    for (name, text, same) in [("a.txt", "one", true), ("a.txt", "two", false), ("b.txt", "one", false)] {
+        world.pass(16);
+        match begun(&user, "key").await.files().upload(new_file(name), bytes(text)).await {
+            Ok(again) => assert!(same && again.value.id == first.value.id, "{name}: {text}"),
+            Err(fault) => assert!(!same && matches!(fault, Error::KeyReused), "{name}: {text}: {fault:?}"),
+        }
+    }
+    world.pass(16);
+    let broken = stream::iter([Ok("on".into()), Err(io::Error::other("gone"))]).boxed();
+    invalid(begun(&user, "key").await.files().upload(new_file("a.txt"), broken).await, &[""]);
+    assert_eq!(world.blobs.all().len(), 1);
+    assert_eq!(world.blobs.all()[0].2.as_ref(), b"one");
+}
+
+/// A version that was asked for and still holds is not stale, whatever else of the batch was in the way.
+#[tokio::test]
+async fn a_removal_meets_another_write_of_its_batch() {
+    let world = World::new();
+    let user = world.user("contoso", "alice").await;
+    let file = user.files().upload(new_file("a.txt"), bytes("one")).await.unwrap();
+    let (other, id) = (world.system("contoso").await, file.value.id.clone());
+    world.fuse.at("records.commit", false, move || {
+        Box::pin(async move { other.files().changed(&id).await.unwrap() })
+    });
+    user.files().delete(&file.value.id, Some(&file.etag)).await.unwrap();
+    let file = user.files().upload(new_file("a.txt"), bytes("one")).await.unwrap();
+    let (other, id) = (world.system("contoso").await, file.value.id.clone());
+    world.fuse.at("records.commit", false, move || {
+        Box::pin(async move { other.files().ingest(&id).await.unwrap() })
+    });
+    stale(user.files().delete(&file.value.id, Some(&file.etag)).await);
+}
+
 #[tokio::test]
 async fn a_removal_that_is_overtaken_leaves_every_version() {
     let world = World::new();
@@ -62,8 +101,7 @@ async fn a_second_try_of_an_upload_does_not_undo_the_first() {
     let first = begun(&user, "key").await.files().upload(new_file("a.txt"), bytes("zebra")).await.unwrap();
     world.pass(16);
     let broken = stream::iter(vec![Ok("one".into()), Err(io::Error::other("reset"))]).boxed();
-    let again = begun(&user, "key").await.files().upload(new_file("a.txt"), broken).await.unwrap();
-    assert_eq!(again.value.id, first.value.id);
+    invalid(begun(&user, "key").await.files().upload(new_file("a.txt"), broken).await, &[""]);
     world.work().await;
     let (_, length, _) = user.files().content(&first.value.id).await.unwrap();
     assert_eq!(length, 5);
@@ -84,7 +122,16 @@ async fn a_second_try_of_outputs_is_answered_with_the_run() {
     world.pass(16);
     let again =
         begun(&user, "key").await.runs().submit(&run.thread_id, &run.id, outputs(), false).await.unwrap();
-    assert_eq!(again.value, first.value);
+    assert_eq!(again.run.value, first.run.value);
+    world.model.does(|_, _| says("Here it is."));
+    world.work().await;
+    world.pass(16);
+    let last =
+        begun(&user, "key").await.runs().submit(&run.thread_id, &run.id, outputs(), false).await.unwrap();
+    assert_eq!(last.run.value.status, pool::runs::Status::Completed);
+    assert_eq!((again.after, last.after), (first.after, first.after), "a stream begins where it began");
+    let (events, _) = user.runs().events(&run.thread_id, &run.id, Some(last.after)).await.unwrap();
+    assert!(events.iter().any(|event| event.event == "thread.message.completed"), "the answer is in it");
     conflict(user.runs().submit(&run.thread_id, &run.id, outputs(), false).await);
 }
 

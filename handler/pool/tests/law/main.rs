@@ -4,6 +4,7 @@
 mod support;
 
 mod agents;
+mod bounds;
 mod doors;
 mod files;
 mod forged;

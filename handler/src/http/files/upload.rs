@@ -3,6 +3,7 @@
 use crate::{
     answer,
     call::{Call, TENANT_NAMES},
+    digest::Digest,
 };
 use axum::{
     body::Bytes,
@@ -38,7 +39,8 @@ pub(super) async fn multipart(call: Call) -> Result<Response, Error> {
     let request = Request::from_parts(call.parts, call.body);
     let mut form = Multipart::from_request(request, &()).await.map_err(|_| malformed())?;
     let mut stored = None;
-    match (parts(&call.scope, &mut form, &mut stored).await, stored) {
+    let digest = call.digest.unwrap_or_default();
+    match (parts(&call.scope, &mut form, &mut stored, &digest).await, stored) {
         (Ok(()), Some(stored)) => answer::one(&stored),
         (Ok(()), None) => Err(Error::invalid("/file", "is needed: the file's bytes")),
         (Err(fault), None) => Err(fault),
@@ -49,10 +51,25 @@ pub(super) async fn multipart(call: Call) -> Result<Response, Error> {
     }
 }
 
+/// Reads a form for nothing but its hash.
+pub(crate) async fn drain(call: Call, digest: &Digest) -> Result<(), Error> {
+    let request = Request::from_parts(call.parts, call.body);
+    let mut form = Multipart::from_request(request, &()).await.map_err(|_| malformed())?;
+    while let Some(mut part) = form.next_field().await.map_err(|_| malformed())? {
+        let mut hash = blake3::Hasher::new();
+        while let Some(chunk) = part.chunk().await.map_err(|_| malformed())? {
+            hash.update(&chunk);
+        }
+        digest.part([part.name(), part.file_name(), part.content_type()], &hash.finalize());
+    }
+    Ok(())
+}
+
 async fn parts(
     scope: &Scope,
     form: &mut Multipart,
     stored: &mut Option<Versioned<File>>,
+    digest: &Digest,
 ) -> Result<(), Error> {
     let mut new = NewFile { filename: String::new(), content_type: None, metadata: Metadata::new() };
     while let Some(part) = form.next_field().await.map_err(|_| malformed())? {
@@ -61,14 +78,14 @@ async fn parts(
             |rule| Err(Error::invalid(format!("/{}", name.chars().take(64).collect::<String>()), rule));
         match name.as_str() {
             tenant if TENANT_NAMES.contains(&tenant) => {
-                scope.named(&text(part).await?, "multipart")?;
+                scope.named(&text(part, digest).await?, "multipart")?;
                 return refused("is not a part of this form");
             }
             _ if stored.is_some() => return refused("must come before the part `file`"),
-            "filename" => new.filename = text(part).await?,
-            "content_type" => new.content_type = Some(text(part).await?),
+            "filename" => new.filename = text(part, digest).await?,
+            "content_type" => new.content_type = Some(text(part, digest).await?),
             "metadata" => {
-                let object = strict_json::parse(text(part).await?.as_bytes(), 2).ok();
+                let object = strict_json::parse(text(part, digest).await?.as_bytes(), 2).ok();
                 new.metadata = object
                     .and_then(|object| serde_json::from_value(object).ok())
                     .ok_or_else(|| Error::invalid("/metadata", "must be a JSON object of strings"))?;
@@ -78,7 +95,7 @@ async fn parts(
                     new.filename = part.file_name().unwrap_or_default().to_owned();
                 }
                 new.content_type = new.content_type.or_else(|| part.content_type().map(str::to_owned));
-                *stored = Some(store(scope, new.clone(), part).await?);
+                *stored = Some(store(scope, new.clone(), part, digest).await?);
             }
             _ => return refused("is not a part of this form: file, filename, content_type, metadata"),
         }
@@ -91,15 +108,27 @@ fn malformed() -> Error {
 }
 
 /// Passes the part on as it comes: the form lends it, and the store wants to own what it reads.
-async fn store(scope: &Scope, new: NewFile, mut part: Field<'_>) -> Result<Versioned<File>, Error> {
+async fn store(
+    scope: &Scope,
+    new: NewFile,
+    mut part: Field<'_>,
+    digest: &Digest,
+) -> Result<Versioned<File>, Error> {
     let (sender, receiver) = mpsc::channel::<std::io::Result<Bytes>>(2);
     let body =
         futures::stream::unfold(receiver, |mut from| async { from.recv().await.map(|chunk| (chunk, from)) });
+    let mut hash = blake3::Hasher::new();
     let feed = async move {
         loop {
             let chunk = match part.chunk().await {
-                Ok(Some(chunk)) => Ok(chunk),
-                Ok(None) => return,
+                Ok(Some(chunk)) => {
+                    hash.update(&chunk);
+                    Ok(chunk)
+                }
+                Ok(None) => {
+                    digest.part([part.name(), part.file_name(), part.content_type()], &hash.finalize());
+                    return;
+                }
                 Err(fault) => Err(std::io::Error::other(fault)),
             };
             let broken = chunk.is_err();
@@ -112,7 +141,7 @@ async fn store(scope: &Scope, new: NewFile, mut part: Field<'_>) -> Result<Versi
     tokio::join!(files.upload(new, body.boxed()), feed).0
 }
 
-async fn text(mut part: Field<'_>) -> Result<String, Error> {
+async fn text(mut part: Field<'_>, digest: &Digest) -> Result<String, Error> {
     let mut bytes = Vec::new();
     let broken = |_| Error::invalid("", "the multipart body is malformed");
     while let Some(chunk) = part.chunk().await.map_err(broken)? {
@@ -121,5 +150,6 @@ async fn text(mut part: Field<'_>) -> Result<String, Error> {
             return Err(Error::TooLarge { limit: MAX_TEXT as u64 });
         }
     }
+    digest.part([part.name(), part.file_name(), part.content_type()], &blake3::hash(&bytes));
     String::from_utf8(bytes).map_err(|_| Error::invalid("", "a part is not UTF-8"))
 }

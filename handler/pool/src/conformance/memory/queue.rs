@@ -48,6 +48,10 @@ impl Queue for MemoryQueue {
         jobs.insert(place, (queue, at, job.clone()));
         Ok(())
     }
+
+    async fn ready(&self) -> PortResult<()> {
+        Ok(())
+    }
 }
 
 #[async_trait]

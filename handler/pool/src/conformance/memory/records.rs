@@ -1,7 +1,7 @@
 use crate::{
     TenantId,
     conformance::sort_key,
-    ports::{Clock, Etag, Kind, PortError, PortResult, Query, Records, Row, Write},
+    ports::{Clock, Etag, Kind, PortError, PortResult, QUERY_BYTES, Query, Records, Row, Write},
 };
 use async_trait::async_trait;
 use std::{
@@ -108,7 +108,14 @@ impl Records for MemoryRecords {
         let beyond = |key: &_| {
             after.as_ref().is_none_or(|after| if query.sort.descending { key < after } else { key > after })
         };
-        Ok(found.into_iter().filter(|(key, _)| beyond(key)).map(|(_, row)| row).take(query.limit).collect())
+        let mut left = QUERY_BYTES;
+        let fits = |row: &Row| {
+            let fits = left > 0;
+            left = left.saturating_sub(row.row.body.len());
+            fits
+        };
+        let rows = found.into_iter().filter(|(key, _)| beyond(key)).map(|(_, row)| row);
+        Ok(rows.take(query.limit).take_while(fits).collect())
     }
 
     async fn commit(&self, tenant: &TenantId, writes: Vec<Write>) -> PortResult<Vec<Etag>> {

@@ -16,6 +16,8 @@ use tokio::time::Instant;
 
 /// The longest answer of one step, in bytes.
 const MAX_ANSWER: usize = 256 * 1024;
+/// Passages that an answer may cite.
+const MAX_CITATIONS: usize = 64;
 /// Words that come within this time go out, and are written, together.
 const GATHER: Duration = Duration::from_millis(40);
 /// A silent model's run is renewed this often.
@@ -147,7 +149,7 @@ impl Driver<'_> {
     }
 }
 
-/// The marks `[n]` in a text that stand for passages that were found. A model can cite nothing else.
+/// The first mark `[n]` in a text of each passage that was found. A model can cite nothing else.
 fn citations(text: &str, passages: &[Passage]) -> Vec<Citation> {
     let mut found = Vec::new();
     let mut mark: Option<(usize, String)> = None;
@@ -157,7 +159,9 @@ fn citations(text: &str, passages: &[Passage]) -> Vec<Citation> {
             (Some((_, digits)), '0'..='9') if digits.len() < 4 => digits.push(c),
             (Some((start, digits)), ']') => {
                 let passage = digits.parse::<usize>().ok().and_then(|n| passages.get(n.checked_sub(1)?));
-                if let Some(passage) = passage {
+                let cited =
+                    |passage: &Passage| found.iter().any(|it: &Citation| it.file_citation == *passage);
+                if let Some(passage) = passage.filter(|passage| !cited(passage)) {
                     found.push(Citation {
                         r#type: "file_citation".into(),
                         text: format!("[{digits}]"),
@@ -165,6 +169,9 @@ fn citations(text: &str, passages: &[Passage]) -> Vec<Citation> {
                         end_index: at + 1,
                         file_citation: passage.clone(),
                     });
+                    if found.len() == MAX_CITATIONS {
+                        break;
+                    }
                 }
                 mark = None;
             }
@@ -192,7 +199,10 @@ mod tests {
             .iter()
             .map(|c| (c.text.as_str(), c.start_index, c.file_citation.file_id.as_str()))
             .collect();
-        assert_eq!(marks, [("[2]", 4, "file_2"), ("[1]", 12, "file_1"), ("[1]", 52, "file_1")]);
+        assert_eq!(marks, [("[2]", 4, "file_2"), ("[1]", 12, "file_1")]);
         assert!(found.iter().all(|c| c.end_index == c.start_index + 3));
+        let many: Vec<_> = (0..80).map(passage).collect();
+        let text: String = (1..=80).map(|n| format!("[{n}]").repeat(1_000)).collect();
+        assert_eq!(citations(&text, &many).len(), MAX_CITATIONS);
     }
 }

@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 const RESULTS: usize = 5;
 const MAX_QUERY: usize = 1_000;
 const MAX_ARGUMENTS: usize = 64 * 1024;
+/// What is kept of a passage's text, for citations, in bytes.
+const MAX_QUOTE: usize = 1024;
 
 /// What the model is told of an agent's tools.
 pub(super) fn specs(tools: &[Tool]) -> Vec<ToolSpec> {
@@ -126,15 +128,15 @@ impl Driver<'_> {
         let hits = self.scope.search().find(find, visibility).await?;
         let mut results = Vec::new();
         for hit in hits {
-            let passage =
-                Passage { file_id: hit.id, filename: hit.title, position: hit.position, quote: hit.content };
+            let quote = hit.content[..hit.content.floor_char_boundary(MAX_QUOTE)].to_owned();
+            let passage = Passage { file_id: hit.id, filename: hit.title, position: hit.position, quote };
             let known = self.run.passages.iter().position(|known| *known == passage);
             let at = known.unwrap_or_else(|| {
                 self.run.passages.push(passage.clone());
                 self.run.passages.len() - 1
             });
             results.push(json!({"ref": at + 1, "file_id": passage.file_id, "title": passage.filename,
-                "place": passage.position, "text": passage.quote}));
+                "place": passage.position, "text": hit.content}));
         }
         Ok(json!({"results": results}))
     }

@@ -145,7 +145,7 @@ async fn a_clients_function_is_asked_for_and_answered() {
     long.tool_outputs[0].output = "x".repeat(256 * 1024 + 1);
     invalid(user.runs().submit(&run.thread_id, &run.id, long, false).await, &["/tool_outputs/0/output"]);
     assert_eq!(read(&user, &run).await.status, Status::RequiresAction);
-    assert_eq!(submit(&["call_1"]).await.unwrap().value.status, Status::Queued);
+    assert_eq!(submit(&["call_1"]).await.unwrap().run.value.status, Status::Queued);
     conflict(submit(&["call_1"]).await);
     world.work().await;
     assert_ended(&world, &user, &run, Status::Completed).await;
@@ -156,6 +156,9 @@ async fn a_clients_function_is_asked_for_and_answered() {
         kinds,
         [("message_creation", "completed"), ("tool_calls", "completed"), ("message_creation", "completed")]
     );
+    let outputs = steps[1].step_details["outputs"].as_array().unwrap();
+    let answered: Vec<_> = outputs.iter().map(|output| output["id"].as_str().unwrap()).collect();
+    assert_eq!(answered, ["call_2", "call_1"], "our own tool's output is kept beside the client's");
     conflict(user.runs().cancel(&run.thread_id, &run.id).await);
 }
 

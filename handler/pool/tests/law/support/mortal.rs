@@ -213,4 +213,8 @@ impl Queue for Mortal<dyn Queue> {
     async fn push(&self, queue: QueueName, job: &SealedJob, delay: Duration) -> PortResult<()> {
         self.fuse.write("_queue", "queue.push", self.inner.push(queue, job, delay)).await
     }
+
+    async fn ready(&self) -> PortResult<()> {
+        self.inner.ready().await
+    }
 }
