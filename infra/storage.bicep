@@ -85,6 +85,7 @@ resource appAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
 
 // What a tenant's identity may do with blobs. The built-in contributor role may also delete containers, which no
 // condition can guard: with it, any tenant could delete the container that holds everybody's drop folders.
+// Who deploys must be allowed to define a role: Owner or User Access Administrator, not Role Based Access Control Administrator.
 resource tenantRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   name: guid(resourceGroup().id, 'tenant-blobs')
   properties: {

@@ -11,6 +11,7 @@ git ls-files -z | xargs -0 cp --parents -t "$copy"
 cd "$copy"
 
 law="-p pool --test law" unit="-p pool --lib" handler="-p handler --lib" it="-p tests --test it"
+extract="-p extract --test process" compile="-p pool --test compile_fail"
 held=0 missed=0 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 # guard ¦ file ¦ what is done to it (sed) ¦ the test that must fall
@@ -40,6 +41,11 @@ Suspended tenants ¦ handler/pool/src/doors.rs ¦ s/if tenant.record.status == T
 The seal of a job ¦ handler/pool/src/seal.rs ¦ s/self.mac(purpose, kid, payload)?.verify_slice(&BASE64.decode(mac).ok()?).ok()?;/BASE64.decode(mac).ok()?;/ ¦ law doors
 A user's own things ¦ handler/pool/src/scope.rs ¦ s/is_none_or(.only. only == owner)/is_none_or(|_| true)/ ¦ law model
 Stores that lie ¦ handler/pool/src/store.rs ¦ s/self.honest(row.tenant == self.tenant.as_str() && row.row.kind == T::KIND && row.row.id == id)?;// ¦ law lies
+Indexes that lie ¦ handler/pool/src/search.rs ¦ s/hit.tenant == self.0.tenant().as_str()$/!hit.tenant.is_empty()/ ¦ law lies
+Cursors are of their list ¦ handler/pool/src/page.rs ¦ s/cursor.query == fingerprint/!cursor.query.is_empty()/ ¦ law a_cursor
+Absent and foreign are alike ¦ handler/pool/src/files.rs ¦ s/if seen { Ok(stored) } else { Err(Error::NotFound) }/if seen { Ok(stored) } else { Err(Error::Stale) }/ ¦ it absent
+Tenants are minted by the pool alone ¦ handler/pool/src/tenant.rs ¦ s/pub(crate) fn mint(/pub fn mint(/ ¦ compile what_must
+The child's system calls ¦ handler/extract/src/child/confine.rs ¦ s/seccompiler::apply_filter_all_threads(&program).ok()/(!program.is_empty()).then_some(())/ ¦ extract a_confined
 No redirects to keys ¦ handler/src/keys.rs ¦ s/redirect::Policy::none()/redirect::Policy::limited(5)/ ¦ handler keys
 64 KiB of keys ¦ handler/src/keys.rs ¦ s/document.len() + part.len() > limit/document.len() == usize::MAX/ ¦ handler keys
 Two seconds for keys ¦ handler/src/keys.rs ¦ s/const WHOLE: Duration = Duration::from_secs(2)/const WHOLE: Duration = Duration::from_secs(20)/ ¦ handler keys

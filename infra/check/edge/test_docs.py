@@ -70,6 +70,20 @@ def test_a_command_that_is_not_is_seen():
     assert strange("`make nothing` and `target/debug/handler frobnicate --all`") == {"nothing", "frobnicate"}
 
 
+def unguarded(page, sabotage):
+    """Guards of a page that the sabotage takes no part of away."""
+    taken = [line.split(" ¦ ")[1] for line in sabotage.splitlines() if line.count(" ¦ ") == 3 and not line.startswith("#")]
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]+ \| [^|]+ \|$", page.split("\n## Guards\n")[1].split("\n## ")[0], re.M)[1:]
+    assert len(rows) > 15
+    return [guard for guard, where in rows if not any(f"/{part}" in f"/{path}" for part in re.findall(r"`([\w./]+)`", where) for path in taken)]
+
+
+def test_each_guard_is_taken_away():
+    page, sabotage = PAGES["docs/SECURITY.md"].read_text(), (ROOT / "tests/sabotage.sh").read_text()
+    assert unguarded(page, sabotage) == []
+    assert unguarded(page, re.sub(r"^.*confine\.rs.*\n", "", sabotage, flags=re.M)) == ["Files are read in a child without network or file system"]
+
+
 def test_each_alert_has_its_page():
     text = PAGES["docs/OPERATIONS.md"].read_text()
     section = text.split("\n## Alerts\n")[1].split("\n## ")[0]
