@@ -1,8 +1,13 @@
 //! What one request may take, however large what it is about.
 
 use crate::support::*;
-use pool::{PageRequest, ports::QUERY_BYTES, runs::Status};
+use pool::{
+    PageRequest,
+    ports::{PortResult, QUERY_BYTES, Queue, QueueName, SealedJob},
+    runs::Status,
+};
 use serde_json::json;
+use std::{sync::Arc, time::Duration};
 
 /// A page ends where the bytes of one answer end, and the pages join.
 #[tokio::test]
@@ -98,4 +103,27 @@ async fn a_silent_run_is_followed_cheaply() {
     assert_eq!(names.last().unwrap(), "thread.run.completed");
     user.threads().delete(&run.thread_id, None).await.unwrap();
     not_found(user.runs().follow(&run.thread_id, &run.id, None).await.map(drop));
+}
+
+/// A backend that never answers is told from those that do, and is not waited for.
+#[tokio::test(start_paused = true)]
+async fn a_probe_ends_in_time() {
+    struct Stuck;
+    #[async_trait::async_trait]
+    impl Queue for Stuck {
+        async fn push(&self, _: QueueName, _: &SealedJob, _: Duration) -> PortResult<()> {
+            Ok(())
+        }
+
+        async fn ready(&self) -> PortResult<()> {
+            std::future::pending().await
+        }
+    }
+    let world = World::with(|ports| ports.queue = Arc::new(Stuck));
+    let begun = tokio::time::Instant::now();
+    let answers = world.doors.probe().await;
+    assert!(begun.elapsed() < Duration::from_secs(3));
+    let answers: Vec<_> = answers.into_iter().map(|(name, answered)| (name, answered.is_ok())).collect();
+    let all = [("directory", true), ("keys", true), ("records", true), ("blobs", true), ("index", true)];
+    assert_eq!(answers, [&all[..], &[("queue", false)]].concat());
 }

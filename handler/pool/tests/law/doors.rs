@@ -226,34 +226,6 @@ async fn without_keys_nothing_is_said_of_a_token() {
     assert!(enter().await.is_ok() && ready().await);
 }
 
-/// A backend that never answers is told from those that do, and is not waited for.
-#[tokio::test(start_paused = true)]
-async fn a_probe_ends_in_time() {
-    struct Stuck;
-    #[async_trait::async_trait]
-    impl pool::ports::Queue for Stuck {
-        async fn push(
-            &self,
-            _: pool::ports::QueueName,
-            _: &pool::ports::SealedJob,
-            _: std::time::Duration,
-        ) -> pool::ports::PortResult<()> {
-            Ok(())
-        }
-
-        async fn ready(&self) -> pool::ports::PortResult<()> {
-            std::future::pending().await
-        }
-    }
-    let world = World::with(|ports| ports.queue = std::sync::Arc::new(Stuck));
-    let begun = tokio::time::Instant::now();
-    let answers = world.doors.probe().await;
-    assert!(begun.elapsed() < std::time::Duration::from_secs(3));
-    let answers: Vec<_> = answers.into_iter().map(|(name, answered)| (name, answered.is_ok())).collect();
-    let all = [("directory", true), ("keys", true), ("records", true), ("blobs", true), ("index", true)];
-    assert_eq!(answers, [&all[..], &[("queue", false)]].concat());
-}
-
 /// TM-10: an operator's token opens no tenant, and no tenant's token opens the platform.
 #[tokio::test]
 async fn operators_have_a_door_of_their_own() {
