@@ -69,12 +69,6 @@ fn has_grammar(name: &str) -> bool {
         && !name.starts_with('-')
         && !name.ends_with('-')
         && !name.contains("--")
-        && !is_reserved_container(name)
-}
-
-/// Whether a blob container is the pool's own or the Functions host's, and so cannot be a tenant's.
-pub fn is_reserved_container(name: &str) -> bool {
-    ["uploads", "deployments", "dead-events"].contains(&name) || name.starts_with("azure-webjobs")
 }
 
 /// May the tenant be served?
