@@ -24,8 +24,19 @@ fn all() -> Query {
     }
 }
 
-const OPERATIONS: [&str; 9] =
-    ["get", "query", "create", "replace", "delete", "delete absent", "delete any", "tenant", "put tenant"];
+const OPERATIONS: [&str; 11] = [
+    "get",
+    "query",
+    "create",
+    "replace",
+    "delete",
+    "delete absent",
+    "delete any",
+    "sweep",
+    "tenant",
+    "tenants",
+    "put tenant",
+];
 
 /// `there` and `doomed` are versions of what is there.
 async fn operate(
@@ -55,6 +66,8 @@ async fn operate(
         "delete absent" => {
             records.commit(a, vec![Write::Delete(Kind::Record, "gone".into(), None)]).await.map(drop)
         }
+        "sweep" => records.sweep(a, 100).await.map(drop),
+        "tenants" => world.directory.list(None, 100).await.map(|found| assert!(!found.is_empty())),
         "tenant" => world.directory.get("contoso").await.map(|found| assert!(found.is_some())),
         _ => world.directory.put(&TenantRecord::new(id, id)).await,
     }

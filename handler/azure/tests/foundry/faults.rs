@@ -3,7 +3,11 @@
 
 use crate::{World, adapter, asks, assistant, tried, user};
 use doubles::faults::{FAULTS, Fault, Faults};
-use pool::ports::{PortError, StepRequest};
+use futures::StreamExt;
+use pool::{
+    ports::{Model, PortError, StepRequest},
+    testing::tenant,
+};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -116,5 +120,40 @@ async fn a_wait_that_is_too_long_is_told() {
         let waits = matches!(told, PortError::Exhausted { retry_after } if retry_after.as_secs() == 20);
         assert!(waits, "{method} {end}: {told:?}");
         assert!(begun.elapsed() < PATIENCE, "{method} {end}: {:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_nobody_waits_for_is_cancelled_past_a_fault() {
+    let tests = FAULTS.into_iter().flat_map(|fault| [(fault, 1), (fault, usize::MAX)]);
+    let tests = tests.map(|(fault, times)| {
+        tokio::spawn(async move {
+            let world = World::new().await;
+            let proxy = Faults::start(&world.ca, world.foundry.address()).await;
+            let project = world
+                .foundry
+                .url()
+                .replace(&world.foundry.address().to_string(), &proxy.address().to_string());
+            let ours = adapter(&world.ca, &world.identity, &project).within(PATIENCE);
+            proxy.plan_for(fault, times, |parts| parts.uri.path().ends_with("/cancel"));
+            let a = tenant("conf-a");
+            let mut stream = ours.step(&a, asks(vec![user("/wait")])).await.unwrap();
+            assert!(tokio::time::timeout(Duration::from_secs(1), stream.next()).await.is_err());
+            drop(stream);
+            // Until it is cancelled, or given up.
+            tokio::time::sleep(PATIENCE + Duration::from_secs(2)).await;
+            let tries = proxy.seen().iter().filter(|line| line.contains("/cancel")).count();
+            assert!((1..=5).contains(&tries), "{fault:?} × {times}: {tries} tries");
+            let status = world.foundry.responses()[0]["status"].clone();
+            // What the service has seen, it has done, whatever became of its answer.
+            let kept = matches!(fault, Fault::Status(..) | Fault::Reset | Fault::HalfOpen);
+            let patient = !matches!(fault, Fault::HalfOpen | Fault::Status(429, Some((_, "86400"))));
+            if (times == 1 && patient) || !kept {
+                assert_eq!(status, "cancelled", "{fault:?} × {times}");
+            }
+        })
+    });
+    for test in tests.collect::<Vec<_>>() {
+        test.await.unwrap();
     }
 }
