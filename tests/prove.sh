@@ -18,10 +18,10 @@ run() {
 
 echo "seed ${PROVE_SEED:-1}, times ${PROVE_TIMES:-1}"
 run -p pool --lib
-run -p pool --test law
-run -p pool --test compile_fail
+run --workspace --test law
+run --workspace --test compile_fail
 # 102,000 requests of 53 users of 50 tenants; ten times as many, if more is wanted.
-PROVE_TIMES=$((${PROVE_TIMES:-1} > 1 ? 340 : 34)) run -p tests --test it cancel
+PROVE_TIMES=$((${PROVE_TIMES:-1} > 1 ? 340 : 34)) run --workspace --test it cancel::
 for suite in matrix swap spellings oidc security absent naming triggers; do
-    run -p tests --test it "$suite::"
+    run --workspace --test it "$suite::"
 done
