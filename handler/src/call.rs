@@ -1,11 +1,11 @@
 //! A request of a known caller: what a function's code works with.
 
-use crate::{app::App, digest::Digest};
+use crate::app::App;
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, header, request::Parts},
 };
-use pool::{Error, PageRequest, Scope, ports::Etag, strict_json};
+use pool::{Digest, Error, PageRequest, Scope, ports::Etag, strict_json};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::Arc;

@@ -2,7 +2,6 @@
 
 use crate::{
     call::{Call, MAX_JSON, media_type, read},
-    digest::Digest,
     http::files::upload,
 };
 use axum::{
@@ -10,9 +9,9 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, Uri, header},
     response::Response,
 };
-use futures::{StreamExt, future::BoxFuture};
+use futures::{TryStreamExt, future::BoxFuture};
 use pool::{
-    Error,
+    Digest, Error,
     idempotency::{Answer, Begun},
 };
 
@@ -53,7 +52,7 @@ pub(crate) async fn answer(
     let digest = streams.then(Digest::default);
     match &digest {
         Some(digest) if is_form(&call) => call.digest = Some(digest.clone()),
-        Some(digest) => call.body = digest.over(call.body),
+        Some(digest) => call.body = Body::from_stream(digest.over(call.body.into_data_stream())),
         None => {}
     }
     let idempotency = scope.clone();
@@ -79,10 +78,8 @@ async fn replay(call: Call, answer: Answer) -> Result<Response, Error> {
         if is_form(&call) {
             upload::drain(call, &digest).await?;
         } else {
-            let mut body = digest.over(call.body).into_data_stream();
-            while let Some(chunk) = body.next().await {
-                chunk.map_err(|_| Error::invalid("", "the body broke off"))?;
-            }
+            let read = digest.over(call.body.into_data_stream()).try_for_each(async |_| Ok(()));
+            read.await.map_err(|_| Error::invalid("", "the body broke off"))?;
         }
         if digest.hex() != *expected {
             return Err(Error::KeyReused);

@@ -18,7 +18,6 @@ pub mod serve;
 pub mod telemetry;
 
 mod answer;
-mod digest;
 mod events;
 mod http;
 mod idempotent;

@@ -3,20 +3,19 @@
 mod ingest;
 
 use crate::{
-    Error, Metadata, Page, PageRequest, Scope, Versioned,
+    Digest, Error, Metadata, Page, PageRequest, Scope, Versioned,
     filter::{FieldPath, Filter, Scalar},
     outbox::Promise,
     ports::{BlobName, ByteStream, Etag, Kind, Link, PortError, Query},
     rules::{Rules, marked},
     store::{self, Document, newest},
 };
-use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -145,7 +144,7 @@ impl Files<'_> {
         let begun = self.begin(new).await?;
         if begun.value.file.status != FileStatus::Uploading {
             // An earlier try of this request got as far as that, if its bytes are the same.
-            let hash = Hashed::default();
+            let hash = Digest::default();
             hash.over(body).try_for_each(async |_| Ok(())).await.map_err(|_| broke_off())?;
             if begun.value.hash.as_ref().is_some_and(|known| *known != hash.hex()) {
                 return Err(Error::KeyReused);
@@ -289,7 +288,7 @@ impl Files<'_> {
         let content_type = begun.value.file.content_type.clone();
         let broken = Arc::new(AtomicBool::new(false));
         let told = broken.clone();
-        let hash = Hashed::default();
+        let hash = Digest::default();
         let body = hash.over(body).inspect_err(move |_| told.store(true, Ordering::Relaxed)).boxed();
         let stored = self.0.ports().blobs.put(self.0.tenant(), &blob(&id), &content_type, limit, body).await;
         let info = match stored {
@@ -363,24 +362,6 @@ impl Files<'_> {
 
 fn broke_off() -> Error {
     Error::invalid("", "the body broke off")
-}
-
-/// The hash of a stream that goes by.
-#[derive(Clone, Default)]
-struct Hashed(Arc<Mutex<blake3::Hasher>>);
-
-impl Hashed {
-    fn over(&self, body: ByteStream) -> ByteStream {
-        let hash = self.0.clone();
-        let feed = move |part: &Bytes| {
-            hash.lock().unwrap_or_else(PoisonError::into_inner).update(part);
-        };
-        body.inspect_ok(feed).boxed()
-    }
-
-    fn hex(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).finalize().to_hex().to_string()
-    }
 }
 
 /// Whether it is a name that we give to files.

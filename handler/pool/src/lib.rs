@@ -21,6 +21,7 @@ pub mod threads;
 pub mod token;
 
 mod access;
+mod digest;
 mod doors;
 mod error;
 mod ids;
@@ -36,6 +37,7 @@ mod store;
 mod tenant;
 
 pub use access::{Action, Grants, Permission, Resource};
+pub use digest::Digest;
 pub use doors::{Doors, Owned, SweepReason};
 pub use error::{Error, FieldError};
 pub use ids::hex;

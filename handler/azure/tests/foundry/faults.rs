@@ -2,6 +2,7 @@
 //! is whole, and holds each word once.
 
 use crate::{World, adapter, asks, assistant, tried, user};
+use azure::FoundryModel;
 use doubles::faults::{FAULTS, Fault, Faults};
 use futures::StreamExt;
 use pool::{
@@ -20,6 +21,15 @@ const CALLS: [(&str, &str); 5] = [
     ("POST", "/responses"),
 ];
 
+/// An adapter that reaches the project by way of a proxy.
+async fn behind_a_proxy(world: &World, patience: Duration) -> (Faults, FoundryModel) {
+    let (project, address) = (world.foundry.url(), world.foundry.address());
+    let proxy = Faults::start(&world.ca, address).await;
+    let project = project.replace(&address.to_string(), &proxy.address().to_string());
+    let ours = adapter(&world.ca, &world.identity, &project).within(patience);
+    (proxy, ours)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_survives_every_fault() {
     let tests = FAULTS.map(|fault| {
@@ -27,12 +37,7 @@ async fn every_call_survives_every_fault() {
             for (method, end) in CALLS {
                 for times in [1, usize::MAX] {
                     let world = World::new().await;
-                    let proxy = Faults::start(&world.ca, world.foundry.address()).await;
-                    let project = world
-                        .foundry
-                        .url()
-                        .replace(&world.foundry.address().to_string(), &proxy.address().to_string());
-                    let ours = adapter(&world.ca, &world.identity, &project).within(PATIENCE);
+                    let (proxy, ours) = behind_a_proxy(&world, PATIENCE).await;
                     let going_on = end == "/items";
                     let mut request = asks(vec![user("Hello")]);
                     if going_on {
@@ -87,10 +92,7 @@ const UNDER_WAY: usize = 32;
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_that_are_cut_off_give_their_places_back_before_the_response_is_asked_for() {
     let world = World::new().await;
-    let proxy = Faults::start(&world.ca, world.foundry.address()).await;
-    let project =
-        world.foundry.url().replace(&world.foundry.address().to_string(), &proxy.address().to_string());
-    let ours = adapter(&world.ca, &world.identity, &project).within(Duration::from_secs(10));
+    let (proxy, ours) = behind_a_proxy(&world, Duration::from_secs(10)).await;
     proxy.plan_for(Fault::Truncated, usize::MAX, |parts| {
         parts.method == "POST" && parts.uri.path().ends_with("/responses")
     });
@@ -107,10 +109,7 @@ async fn streams_that_are_cut_off_give_their_places_back_before_the_response_is_
 async fn a_wait_that_is_too_long_is_told() {
     for (method, end) in CALLS.into_iter().filter(|(_, end)| *end != "/items") {
         let world = World::new().await;
-        let proxy = Faults::start(&world.ca, world.foundry.address()).await;
-        let project =
-            world.foundry.url().replace(&world.foundry.address().to_string(), &proxy.address().to_string());
-        let ours = adapter(&world.ca, &world.identity, &project).within(PATIENCE);
+        let (proxy, ours) = behind_a_proxy(&world, PATIENCE).await;
         let busy = Fault::Status(429, Some(("retry-after", "20")));
         proxy.plan_for(busy, usize::MAX, move |parts| {
             parts.method == method && parts.uri.path().ends_with(end)
@@ -129,12 +128,7 @@ async fn a_step_that_nobody_waits_for_is_cancelled_past_a_fault() {
     let tests = tests.map(|(fault, times)| {
         tokio::spawn(async move {
             let world = World::new().await;
-            let proxy = Faults::start(&world.ca, world.foundry.address()).await;
-            let project = world
-                .foundry
-                .url()
-                .replace(&world.foundry.address().to_string(), &proxy.address().to_string());
-            let ours = adapter(&world.ca, &world.identity, &project).within(PATIENCE);
+            let (proxy, ours) = behind_a_proxy(&world, PATIENCE).await;
             proxy.plan_for(fault, times, |parts| parts.uri.path().ends_with("/cancel"));
             let a = tenant("conf-a");
             let mut stream = ours.step(&a, asks(vec![user("/wait")])).await.unwrap();

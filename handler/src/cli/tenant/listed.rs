@@ -10,7 +10,6 @@ pub(super) const DEPLOYMENT: [&[&str]; 2] = [&["azd", "provision"], &["azd", "ho
 
 /// A tenant of the list. Members that are not known here stay as they are.
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Listed {
     id: String,
     #[serde(flatten)]

@@ -3,7 +3,6 @@
 use crate::{
     answer,
     call::{Call, TENANT_NAMES},
-    digest::Digest,
 };
 use axum::{
     body::Bytes,
@@ -13,10 +12,11 @@ use axum::{
 };
 use futures::StreamExt;
 use pool::{
-    Error, Metadata, Scope, Versioned,
+    Digest, Error, Metadata, Scope, Versioned,
     files::{File, NewFile},
     strict_json,
 };
+use serde_json::json;
 use tokio::sync::mpsc;
 
 /// The longest part that is not the file, in bytes.
@@ -60,7 +60,7 @@ pub(crate) async fn drain(call: Call, digest: &Digest) -> Result<(), Error> {
         while let Some(chunk) = part.chunk().await.map_err(|_| malformed())? {
             hash.update(&chunk);
         }
-        digest.part([part.name(), part.file_name(), part.content_type()], &hash.finalize());
+        add(digest, &part, &hash.finalize());
     }
     Ok(())
 }
@@ -103,6 +103,13 @@ async fn parts(
     Ok(())
 }
 
+/// Adds a part to the hash of its form: what it is called, and its bytes. A form is framed anew whenever it is sent, so its
+/// own bytes say nothing.
+fn add(digest: &Digest, part: &Field<'_>, bytes: &blake3::Hash) {
+    let named = [part.name(), part.file_name(), part.content_type()];
+    digest.add(json!([named, bytes.to_hex().as_str()]).to_string().as_bytes());
+}
+
 fn malformed() -> Error {
     Error::invalid("", "the multipart body is malformed")
 }
@@ -126,7 +133,7 @@ async fn store(
                     Ok(chunk)
                 }
                 Ok(None) => {
-                    digest.part([part.name(), part.file_name(), part.content_type()], &hash.finalize());
+                    add(digest, &part, &hash.finalize());
                     return;
                 }
                 Err(fault) => Err(std::io::Error::other(fault)),
@@ -143,13 +150,12 @@ async fn store(
 
 async fn text(mut part: Field<'_>, digest: &Digest) -> Result<String, Error> {
     let mut bytes = Vec::new();
-    let broken = |_| Error::invalid("", "the multipart body is malformed");
-    while let Some(chunk) = part.chunk().await.map_err(broken)? {
+    while let Some(chunk) = part.chunk().await.map_err(|_| malformed())? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > MAX_TEXT {
             return Err(Error::TooLarge { limit: MAX_TEXT as u64 });
         }
     }
-    digest.part([part.name(), part.file_name(), part.content_type()], &blake3::hash(&bytes));
+    add(digest, &part, &blake3::hash(&bytes));
     String::from_utf8(bytes).map_err(|_| Error::invalid("", "a part is not UTF-8"))
 }
