@@ -8,7 +8,7 @@ use crate::{
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The most that one commit may write, in bytes: a batch of Cosmos DB is 2 MB, with what is round the bodies.
-const MAX_COMMIT: usize = 1_900_000;
+pub(crate) const MAX_COMMIT: usize = 1_900_000;
 
 /// A document of ours.
 pub(crate) trait Document: Serialize + DeserializeOwned {

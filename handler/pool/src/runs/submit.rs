@@ -6,7 +6,7 @@ use crate::{
     outbox::{Promise, kept},
     ports::{Item, PortError, Write},
     rules::Rules,
-    store,
+    store::{self, MAX_COMMIT},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,9 +15,6 @@ use std::time::Duration;
 
 /// The longest output, in bytes.
 const MAX_OUTPUT: usize = 256 * 1024;
-/// The most bytes of JSON that a run and its step are written with at once. Stores take 2,000,000 (Cosmos DB: 2 MiB); the
-/// run counts twice, because one with fractions in it is kept as text as well.
-const MAX_WRITTEN: usize = 1_900_000;
 /// Tries of a write that another one overtakes.
 const TRIES: usize = 8;
 
@@ -86,6 +83,7 @@ fn asked_once(rules: &mut Rules, list: &str, given: &[&str], wanted: &[&str]) {
 }
 
 /// What no store would take must be told to the client, who can hand in less, and never to the run's driver, who cannot.
+/// The run counts twice, because one with fractions in it is kept as text as well.
 fn fits(writes: &[Write]) -> Result<(), Error> {
     let bytes = |write: &Write| match write {
         Write::Replace(run, _) => 2 * run.body.len(),
@@ -93,11 +91,11 @@ fn fits(writes: &[Write]) -> Result<(), Error> {
         Write::Delete(..) => 0,
     };
     let bytes: usize = writes.iter().map(bytes).sum();
-    if bytes <= MAX_WRITTEN {
+    if bytes <= MAX_COMMIT {
         return Ok(());
     }
     let message =
-        format!("must be less: the run and its outputs would take {bytes} bytes, and may take {MAX_WRITTEN}");
+        format!("must be less: the run and its outputs would take {bytes} bytes, and may take {MAX_COMMIT}");
     Err(Error::TooMuch(FieldError { pointer: "/tool_outputs".into(), message }))
 }
 
