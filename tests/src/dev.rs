@@ -195,6 +195,19 @@ impl Dev {
         self.worker().is_some_and(|(pid, _)| kill_process(pid, Signal::KILL).is_ok())
     }
 
+    /// Kills whoever reads a file for the handler at the moment: how many.
+    pub fn kill_readers(&self) -> usize {
+        let Some((worker, _)) = self.worker() else { return 0 };
+        let threads = std::fs::read_dir(format!("/proc/{}/task", worker.as_raw_nonzero()));
+        let children = threads.into_iter().flatten().flatten().map(|thread| thread.path().join("children"));
+        let children = children.filter_map(|list| std::fs::read_to_string(list).ok());
+        let children: Vec<_> = children
+            .flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+            .collect();
+        let ids = children.iter().filter_map(|id| Pid::from_raw(id.parse().ok()?));
+        ids.filter(|id| kill_process(*id, Signal::KILL).is_ok()).count()
+    }
+
     /// Kills `dev` itself. The handler dies with it.
     pub fn kill(&self) {
         let _gone = kill_process(self.pid, Signal::KILL);

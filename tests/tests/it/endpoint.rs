@@ -31,7 +31,7 @@ async fn serve(model: Model) -> (String, JoinHandle<()>) {
     (base, tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }))
 }
 
-fn chunk(delta: &Value, finish: Option<&str>) -> Bytes {
+pub(crate) fn chunk(delta: &Value, finish: Option<&str>) -> Bytes {
     format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}))
         .into()
 }

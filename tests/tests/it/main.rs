@@ -18,6 +18,7 @@ mod package;
 mod paging;
 mod runs;
 mod security;
+mod shaky;
 mod spellings;
 mod swap;
 mod table;

@@ -110,3 +110,13 @@ async fn a_good_token_says_who_and_whose() {
     assert_eq!(said.refused_from, NOW + 3660);
     assert_eq!(read(&with(claims, "exp", json!(NOW as f64 + 100.25))).await.refused_from, NOW + 161);
 }
+
+/// The limit is in bytes, and to the byte.
+#[tokio::test]
+async fn a_token_of_8_kib_is_read_and_a_longer_one_is_not() {
+    let rules = of(Vec::new(), Arc::default());
+    let refused = async |len: usize| rules.verify(&"a".repeat(len), NOW).await.map(drop);
+    assert_eq!(refused(8 * 1024).await, refused(100).await);
+    assert_eq!(refused(8 * 1024 + 1).await, Err(Refused("token_too_long")));
+    assert_ne!(refused(100).await, Err(Refused("token_too_long")));
+}

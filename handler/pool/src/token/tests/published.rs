@@ -146,6 +146,17 @@ async fn a_clock_that_jumps_does_not_lock_anybody_out_or_keep_old_keys() {
     assert_eq!(keys.asked(KEYS), 3);
 }
 
+/// Lets others go on until it is so.
+async fn until(so: impl Fn() -> bool) {
+    for _ in 0..1_000 {
+        if so() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("it does not come about");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_fetch_is_finished_though_its_client_has_left() {
     let (keys, rules) = published();
@@ -154,14 +165,10 @@ async fn a_fetch_is_finished_though_its_client_has_left() {
         let (rules, token) = (rules.clone(), lasting("a", KEY_A));
         tokio::spawn(async move { verdict(&rules, &token, NOW).await })
     };
-    while keys.asked_in_all() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| keys.asked_in_all() > 0).await;
     asked.abort();
     assert!(asked.await.unwrap_err().is_cancelled());
-    while keys.asked(KEYS) == 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| keys.asked(KEYS) > 0).await;
     tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     assert_eq!(verdict(&rules, &lasting("a", KEY_A), NOW).await, "good");
     assert_eq!(keys.asked(KEYS), 1);
