@@ -7,6 +7,7 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
+use futures::{StreamExt, stream::FuturesUnordered};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::{
@@ -227,5 +228,35 @@ fn a_stream_goes_on_after_the_handler_was_killed() {
         );
         let messages = alice.get(&format!("threads/{thread}/messages")).await.list();
         assert_eq!((messages.len(), &messages[0]["content"][0]["text"]["value"]), (2, &json!("one two")));
+    });
+}
+
+#[test]
+fn a_user_has_16_streams_open_and_is_told_when_to_come_again() {
+    alone(async {
+        let (state, model) = (tempfile::tempdir().unwrap(), Model::default());
+        let (dev, _served) = started(state.path(), &model).await;
+        let (alice, bob) = (dev.as_user("contoso", "alice"), dev.as_user("contoso", "bob"));
+        let agent = agent(&dev.as_admin("contoso"), json!({})).await;
+        let begun = async |user: &Caller| {
+            let thread = thread(user, "SLOW").await;
+            let run =
+                user.post_json(&format!("threads/{thread}/runs"), json!({"agent_id": agent})).await.id();
+            format!("threads/{thread}/runs/{run}/events")
+        };
+        let (path, another) = (begun(&alice).await, begun(&bob).await);
+        let watch = |user: &Caller, path: &str| user.request(Method::GET, path);
+        let mut streams: FuturesUnordered<_> = (0..17).map(|_| watch(&alice, &path).send()).collect();
+        // Those that are let in go on for as long as the model is silent.
+        let first = tokio::time::timeout(Duration::from_secs(20), streams.next()).await;
+        let refused = first.expect("a stream that is refused").unwrap().is(429);
+        assert_eq!(refused.header("retry-after"), "5");
+        assert_eq!(watch(&bob, &another).events(2).await.len(), 2, "another user has streams of its own");
+        eventually("both runs", async || (model.sent.lock().unwrap().len() == 2).then_some(())).await;
+        model.go_on.notify_waiters();
+        while let Some(stream) = streams.next().await {
+            assert!(stream.is(200).text().contains("thread.run.completed"));
+        }
+        assert!(!watch(&alice, &path).events(usize::MAX).await.is_empty(), "places are given back");
     });
 }
