@@ -32,6 +32,44 @@ const UPLOAD_PATIENCE: Duration = Duration::from_secs(220);
 const PROXIED: [&str; 5] =
     ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-prefix", "x-ms-invocation-id"];
 
+/// What a request is for.
+enum Target {
+    /// A function of the API.
+    Http(route::Matched),
+    /// The root, by which the host sees whether the handler is there.
+    Root,
+    /// A trigger, called by the host.
+    Trigger(&'static Function),
+    /// A trigger, called by somebody else.
+    Forged,
+    Nothing,
+}
+
+impl Target {
+    fn of(request: &Request) -> Self {
+        let (method, path) = (request.method(), request.uri().path());
+        let proxied = || PROXIED.iter().any(|name| request.headers().contains_key(*name));
+        if let Some(matched) = route::find(method, path) {
+            return Self::Http(matched);
+        }
+        match (method, route::trigger(path)) {
+            (&Method::POST, Some(_)) if proxied() => Self::Forged,
+            (&Method::POST, Some(function)) => Self::Trigger(function),
+            (&Method::GET, _) if path == "/" => Self::Root,
+            _ => Self::Nothing,
+        }
+    }
+
+    /// The function's name, for the log.
+    fn function(&self) -> &'static str {
+        match self {
+            Self::Http(matched) => matched.function.name,
+            Self::Trigger(function) => function.name,
+            _ => crate::telemetry::NONE,
+        }
+    }
+}
+
 /// The service.
 pub struct App {
     /// The way to every scope.
@@ -51,10 +89,11 @@ pub struct App {
 impl App {
     /// Answers any request. It never fails, and what panics within is a 500.
     pub async fn answer(self: Arc<Self>, request: Request) -> Response {
-        let mut seen = Seen::new(&request, self.doors.entropy());
+        let target = Target::of(&request);
+        let mut seen = Seen::new(&request, target.function(), self.doors.entropy());
         let origin = request.headers().get(header::ORIGIN).cloned();
         let span = seen.span.clone();
-        let dispatched = self.clone().dispatch(request, &mut seen).instrument(span);
+        let dispatched = self.clone().dispatch(target, request, &mut seen).instrument(span);
         let answered = AssertUnwindSafe(dispatched).catch_unwind().await;
         let response = match answered {
             Ok(Ok(response)) => response,
@@ -65,24 +104,22 @@ impl App {
         shell::close(response, origin, seen)
     }
 
-    async fn dispatch(self: Arc<Self>, request: Request, seen: &mut Seen) -> Result<Response, Error> {
-        let path = request.uri().path();
-        if let Some(matched) = route::find(request.method(), path) {
-            seen.is_for(matched.function.name);
-            return self.call(matched, request, seen).await;
-        }
-        if path == "/" && request.method() == Method::GET {
-            return crate::http::system::health(self).await;
-        }
-        if let Some(function) = route::trigger(path).filter(|_| request.method() == Method::POST) {
-            if PROXIED.iter().any(|name| request.headers().contains_key(*name)) {
+    async fn dispatch(
+        self: Arc<Self>,
+        target: Target,
+        request: Request,
+        seen: &mut Seen,
+    ) -> Result<Response, Error> {
+        match target {
+            Target::Http(matched) => self.call(matched, request, seen).await,
+            Target::Root => crate::http::system::health(self).await,
+            Target::Trigger(function) => Ok(self.trigger(function, request).await),
+            Target::Forged => {
                 SecurityEvent::TriggerForged.raise(None, "a trigger's path, through the proxy");
-                return Err(Error::NotFound);
+                Err(Error::NotFound)
             }
-            seen.is_for(function.name);
-            return Ok(self.trigger(function, request).await);
+            Target::Nothing => Err(Error::NotFound),
         }
-        Err(Error::NotFound)
     }
 
     async fn call(
@@ -111,14 +148,14 @@ impl App {
         let call = Call { app: self, scope, params: matched.params, parts, body, digest: None };
         // Here, and not only where a function reads its query: one that reads none must not pass over a tenant's name.
         call.query(http.query)?;
-        let answered = async {
+        // Boxed: it is large, and most requests that would carry it about have no key.
+        let answered =
             if call.parts.method == Method::POST && call.parts.headers.contains_key(idempotent::KEY) {
                 let streams = matches!(http.takes, Takes::File(_));
-                idempotent::answer(call, matched.function.name, streams, run).await
+                idempotent::answer(call, matched.function.name, streams, run).boxed()
             } else {
-                run(call).await
-            }
-        };
+                run(call)
+            };
         match http.gives {
             Gives::Bytes | Gives::Events => answered.await,
             _ => tokio::time::timeout(patience, answered)

@@ -26,8 +26,7 @@ const EXPOSED: &str = "content-disposition, etag, idempotency-replayed, link, lo
 pub(crate) struct Seen {
     /// Its id: the client's, if it is a decent one.
     pub(crate) request_id: String,
-    /// The function that it is for.
-    pub(crate) function: &'static str,
+    function: &'static str,
     /// What every line of the log carries that is written on its behalf: its id, its tenant.
     pub(crate) span: Span,
     method: axum::http::Method,
@@ -35,8 +34,8 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// A request that has come in.
-    pub(crate) fn new(request: &Request, entropy: &dyn Entropy) -> Self {
+    /// A request that has come in, and the function that it is for.
+    pub(crate) fn new(request: &Request, function: &'static str, entropy: &dyn Entropy) -> Self {
         let given = request.headers().get("x-request-id").and_then(|value| value.to_str().ok());
         let decent = |id: &&str| {
             (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
@@ -44,14 +43,8 @@ impl Seen {
         let request_id = given.filter(decent).map_or_else(|| fresh(entropy), str::to_owned);
         let method = request.method().clone();
         let span = tracing::info_span!("request", request_id, tenant = Empty);
-        telemetry::begin(&span, &request_id, request.headers());
-        Self { request_id, span, function: "_none", method, began: Instant::now() }
-    }
-
-    /// It is known which function the request is for.
-    pub(crate) fn is_for(&mut self, function: &'static str) {
-        self.function = function;
-        telemetry::is_for(&self.span, function);
+        telemetry::begin(&span, &request_id, function, request.headers());
+        Self { request_id, function, span, method, began: Instant::now() }
     }
 
     /// It is known whose the request is.
@@ -106,7 +99,7 @@ mod tests {
     #[test]
     fn pages_of_allowed_origins_may_read_what_they_need() {
         let answered = |origin: Option<&'static str>| {
-            let seen = Seen::new(&Request::default(), &::local::OsEntropy);
+            let seen = Seen::new(&Request::default(), telemetry::NONE, &::local::OsEntropy);
             close(Response::default(), origin.map(HeaderValue::from_static), seen)
         };
         let exposed =

@@ -13,7 +13,7 @@ mod sender;
 mod sink;
 mod visit;
 
-pub(crate) use request::{answered, begin, belongs_to, current, is_for};
+pub(crate) use request::{answered, begin, belongs_to, current};
 
 use crate::config::Config;
 use ids::Ids;
@@ -42,7 +42,7 @@ use tracing_subscriber::{
 use visit::Fields;
 
 /// What an item says where no tenant, and no function, is known.
-const NONE: &str = "_none";
+pub(crate) const NONE: &str = "_none";
 
 /// The layer.
 pub struct Telemetry {

@@ -36,7 +36,7 @@ impl Request {
 }
 
 /// A request has come in: its operation is the caller's `traceparent`, or else the host's invocation.
-pub(crate) fn begin(span: &tracing::Span, id: &str, headers: &HeaderMap) {
+pub(crate) fn begin(span: &tracing::Span, id: &str, function: &'static str, headers: &HeaderMap) {
     with(span, |telemetry, registry, span| {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let (trace, parent) = header("traceparent")
@@ -56,7 +56,7 @@ pub(crate) fn begin(span: &tracing::Span, id: &str, headers: &HeaderMap) {
             parent,
             began: telemetry.now(),
             weight: telemetry.sampler.weight(random),
-            function: NONE,
+            function,
             tenant: None,
             user: None,
             answer: None,
@@ -81,11 +81,6 @@ pub(crate) fn current() -> Option<String> {
         });
     });
     told
-}
-
-/// It is known which function the request is for.
-pub(crate) fn is_for(span: &tracing::Span, function: &'static str) {
-    edit(span, |_, request| request.function = function);
 }
 
 /// It is known whose the request is.
