@@ -1,8 +1,9 @@
 //! What stands in for Azure on this machine: Azurite, the Cosmos DB driver's emulator, and doubles of the rest.
 
+use crate::canary;
 use ::azure::{AzureHostQueues, AzureQueue, Cosmos, CosmosDirectory, Encoding, transport_trusting};
 use doubles::{
-    Audit, Ca, Identity, cosmos,
+    Asked, Audit, Ca, Identity, Noted, cosmos,
     foundry::{self, Foundry},
     search::{self, Search},
     storage::{self, Storage},
@@ -58,6 +59,7 @@ impl Stack {
     }
 
     async fn start() -> Self {
+        doubles::read_with(|text| canary::whose(text).collect());
         let (ca, audit) = (Ca::new(), Audit::default());
         let identity = Identity::start(&[APP, OWN[0].2, OWN[1].2], &audit).await;
         let cosmos = cosmos::Cosmos::start(&identity, &audit).await;
@@ -130,13 +132,20 @@ impl Stack {
         transport_trusting([root]).expect("a client")
     }
 
-    /// Holds everything that was asked so far to what is configured: whom for which audience, and whose part of it.
+    /// Holds everything that was asked so far to what is configured: whom for which audience, and whose part of it; and
+    /// what was sent along to the words of whose part it is.
     ///
     /// # Panics
-    /// If an identity asked for what is not its own.
+    /// If an identity asked for what is not its own, or was sent along with another tenant's words.
     pub fn audited(&self) {
         let own: Vec<_> = OWN.iter().map(|(.., identity)| *identity).chain([APP]).collect();
-        for asked in self.audit.all() {
+        for Noted { asked, words, .. } in self.audit.noted() {
+            let whose = asked.tenant.as_deref();
+            // A name in Foundry that is nobody's yet does not tell whose the words have to be; but they are one tenant's.
+            let known = asked.service != "foundry" || whose.is_some();
+            let own_words =
+                if known { words.iter().all(|word| Some(*word) == whose) } else { words.len() < 2 };
+            assert!(own_words, "words of {words:?} in {asked:?}");
             let audiences: &[&str] = match asked.service {
                 "cosmos" => &cosmos::AUDIENCES,
                 "search" => &[search::AUDIENCE],
@@ -171,6 +180,16 @@ impl Stack {
             };
             assert_eq!(asked.identity, rightful, "{asked:?}");
         }
+    }
+
+    /// What an operation has asked for: not which tokens, nor what of the directory, for these are remembered.
+    pub fn asked_by(&self, operation: &str) -> Vec<Asked> {
+        let all = self.audit.noted().into_iter();
+        let of_it =
+            all.filter(|noted| noted.operation.as_deref() == Some(operation)).map(|noted| noted.asked);
+        of_it
+            .filter(|asked| asked.service != "identity" && asked.tenant.as_deref() != Some("tenant"))
+            .collect()
     }
 
     /// The identity that may touch a tenant's part of a service.

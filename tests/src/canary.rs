@@ -41,11 +41,15 @@ pub fn of(tenant: &str) -> &'static str {
     WORDS.iter().find(|(known, _)| known == tenant).map_or("", |(_, word)| word)
 }
 
-/// The tenant whose word is in `bytes`, in any case or in base64, if there is one that is not `allowed`.
-pub fn foreign(bytes: &[u8], allowed: Option<&str>) -> Option<&'static str> {
+/// The tenants whose words are in `bytes`, in any case or in base64, as they come.
+pub fn whose(bytes: &[u8]) -> impl Iterator<Item = &'static str> {
     let found = SCANNER.find_overlapping_iter(bytes);
-    let mut whose = found.map(|word| &*WORDS[word.pattern().as_usize() / SPELLINGS].0);
-    whose.find(|tenant| Some(*tenant) != allowed)
+    found.map(|word| &*WORDS[word.pattern().as_usize() / SPELLINGS].0)
+}
+
+/// A tenant whose word is in `bytes`, if there is one that is not `allowed`.
+pub fn foreign(bytes: &[u8], allowed: Option<&str>) -> Option<&'static str> {
+    whose(bytes).find(|tenant| Some(*tenant) != allowed)
 }
 
 /// What base64 makes of a word that begins at any of the three places in a group; the ends, which depend on what is

@@ -3,6 +3,7 @@
 use crate::{
     azure::{self, Stack},
     client::Caller,
+    kept::Kept,
     log::Log,
     tokens::{self, Signer},
     wait::eventually,
@@ -57,6 +58,7 @@ pub struct Dev {
     base: String,
     state: PathBuf,
     log: Log,
+    kept: Kept,
     pub(crate) lenient: bool,
     pub(crate) http: Client,
     /// Tokens by tenant, user and role.
@@ -73,7 +75,9 @@ impl Dev {
         let forget = if options.forget { options.state.as_os_str() } else { "".as_ref() };
         command.args(["-c", KEEPER, "keeper"]).arg(forget);
         command.arg(options.program.as_deref().unwrap_or_else(|| binary())).args(["dev", "--state"]);
-        command.arg(&options.state).args(["--port", "0", "--strict", "--verbose"]).args(&options.arguments);
+        // Telemetry is printed, and so is read as the log is.
+        command.arg(&options.state).args(["--port", "0", "--strict", "--verbose", "--telemetry"]);
+        command.args(&options.arguments);
         command.current_dir(crate::repository());
         let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build();
         let mut http = http.expect("a client");
@@ -107,6 +111,7 @@ impl Dev {
             base,
             state: options.state,
             log,
+            kept: Kept::default(),
             lenient: options.lenient,
             http,
             tokens: Mutex::default(),
@@ -154,6 +159,18 @@ impl Dev {
     /// What it has written.
     pub fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// Holds what it has written, kept and asked of others so far against the scanner.
+    ///
+    /// # Panics
+    /// If a tenant's words are where they must not be.
+    pub async fn checked(&self) {
+        self.log.clean();
+        self.kept.check(&self.state);
+        if azure::chosen() {
+            Stack::of(&self.state).await.audited();
+        }
     }
 
     /// Its process.
@@ -216,6 +233,10 @@ impl Dev {
 
 impl Drop for Dev {
     fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.log.check();
+            self.kept.check(&self.state);
+        }
         drop(self.keeper.stdin.take());
         let _ended = self.keeper.wait();
     }

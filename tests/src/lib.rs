@@ -1,7 +1,8 @@
 //! The service as its users meet it: the real binary, started by the local Functions host, over HTTP.
 //!
 //! [`run`] gives a test the [`Dev`] that all tests of a process share. Every answer passes a [scanner](canary): each
-//! tenant's text carries a word that no other tenant may ever see, and no log may hold.
+//! tenant's text carries a word that no other tenant may ever see, and no log may hold. So does what a `Dev` keeps, tells
+//! of itself, and sends to other services.
 #![expect(
     clippy::expect_used,
     clippy::print_stderr,
@@ -13,6 +14,7 @@ pub mod azure;
 pub mod canary;
 mod client;
 mod dev;
+mod kept;
 mod log;
 mod oidc;
 pub mod proof;
@@ -52,9 +54,6 @@ pub fn run<T, F: Future<Output = T>>(test: impl FnOnce(Arc<Dev>) -> F) -> T {
     static SHARED: OnceLock<Arc<Dev>> = OnceLock::new();
     let dev = SHARED.get_or_init(|| Arc::new(runtime().block_on(Dev::start(Options::shared()))));
     let answer = runtime().block_on(test(dev.clone()));
-    dev.log().clean();
-    if azure::chosen() {
-        runtime().block_on(azure::Stack::of(dev.state())).audited();
-    }
+    runtime().block_on(dev.checked());
     answer
 }

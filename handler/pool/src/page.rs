@@ -82,8 +82,9 @@ impl Scope {
         let values = begin.chain(items.iter().map(|item| value_at(&item.value)));
         let wrong = if query.sort.descending { Ordering::Less } else { Ordering::Greater };
         self.store().honest(values.collect::<Vec<_>>().is_sorted_by(|a, b| order(a, b) != wrong))?;
-        // The last one stands for those after it, so that no page is empty.
-        if more && items.len() > 1 {
+        // The last one stands for those after it. It is never the only one: at least two are asked for, and no row is as
+        // long as what a store may cut an answer at.
+        if more {
             items.pop();
         }
         let next = match items.last() {
@@ -107,5 +108,26 @@ impl Scope {
         let asked = format!("{:?}", Query { after: None, limit: 0, ..query.clone() });
         let tag = self.sealer().tag("pooled-agents cursor", &[self.tenant().as_str(), &asked]);
         crate::hex(&tag[..16])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_one_type_have_an_order_and_others_have_none() {
+        let text = |text: &str| Some(Scalar::Text(text.to_owned()));
+        let in_order = [
+            (Some(Scalar::Bool(false)), Some(Scalar::Bool(true))),
+            (Some(Scalar::Number(-1.5)), Some(Scalar::Number(2.0))),
+            (text("a"), text("b")),
+        ];
+        for (less, more) in &in_order {
+            assert_eq!((order(less, more), order(more, less)), (Ordering::Less, Ordering::Greater));
+            assert_eq!(order(less, less), Ordering::Equal);
+        }
+        assert_eq!(order(&text("a"), &Some(Scalar::Bool(true))), Ordering::Equal);
+        assert_eq!(order(&None, &text("a")), Ordering::Equal);
     }
 }

@@ -22,6 +22,6 @@ mod identity;
 mod refusal;
 mod tls;
 
-pub use audit::{Asked, Audit};
+pub use audit::{Asked, Audit, Noted, Whose, read_with};
 pub use identity::{Claims, Identity};
 pub use tls::{Ca, Server};

@@ -1,6 +1,7 @@
 //! A certificate authority of the test's own, and servers under it.
 
-use axum::Router;
+use crate::audit;
+use axum::{Router, middleware::from_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
@@ -123,6 +124,7 @@ impl Server {
     }
 
     async fn with(config: Arc<ServerConfig>, router: Router) -> Self {
+        let router = router.layer(from_fn(audit::read));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let acceptor = TlsAcceptor::from(config);
@@ -144,6 +146,7 @@ impl Server {
 
     /// Serves without TLS, HTTP/1.1 and HTTP/2 with prior knowledge.
     pub async fn plain(router: Router) -> Self {
+        let router = router.layer(from_fn(audit::read));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let task = tokio::spawn(async move {

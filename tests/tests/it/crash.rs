@@ -178,7 +178,7 @@ fn a_handler_that_is_killed_a_hundred_times_loses_nothing_and_doubles_nothing() 
             began.elapsed()
         );
         assert!(records > 0 && !turns.is_empty());
-        dev.log().clean();
+        dev.checked().await;
     });
 }
 
@@ -212,7 +212,7 @@ fn a_host_that_is_killed_finds_everything_again_and_goes_on() {
             (!std::path::Path::new(&format!("/proc/{}", pid.as_raw_nonzero())).exists()).then_some(())
         };
         eventually("the orphan's end", gone).await;
-        first.log().clean();
+        first.checked().await;
         let second = Arc::new(Dev::start(Options::on(state.path())).await);
         pid = second.worker().unwrap().0;
         // What the dead host had taken from the queue is hidden for ten minutes; the promises are renewed after one.
@@ -229,6 +229,6 @@ fn a_host_that_is_killed_finds_everything_again_and_goes_on() {
         sweeping.abort();
         assert_eq!(alice.get(&format!("threads/{thread}/messages")).await.list().len(), 2);
         assert_eq!(second.worker().unwrap().0, pid);
-        second.log().clean();
+        second.checked().await;
     });
 }

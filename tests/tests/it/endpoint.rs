@@ -169,7 +169,7 @@ fn answers_cite_what_was_found_and_nothing_of_another_tenant_goes_out() {
             .post_json(&format!("threads/{thread}/messages"), json!({"content": "the thread is free"}))
             .await
             .is(200);
-        dev.log().clean();
+        dev.checked().await;
     });
 }
 

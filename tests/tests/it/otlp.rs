@@ -124,9 +124,8 @@ fn spans_lines_and_metrics_arrive_with_their_tenant_and_without_content() {
         let (state, inbox) = (tempfile::tempdir().unwrap(), Shared::default());
         let endpoint = collector(inbox.clone()).await;
         let settings = vec![("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), endpoint)];
-        // Application Insights beside it: the one must not take from the other, and batches are sent soon.
-        let arguments = vec!["--telemetry".to_owned()];
-        let dev = Arc::new(Dev::start(Options { settings, arguments, ..Options::on(state.path()) }).await);
+        // Application Insights is beside it: the one must not take from the other.
+        let dev = Arc::new(Dev::start(Options { settings, ..Options::on(state.path()) }).await);
         let alice = dev.as_user("contoso", "alice");
         agent(&dev.as_admin("contoso"), json!({})).await;
         let asked =
@@ -149,7 +148,7 @@ fn spans_lines_and_metrics_arrive_with_their_tenant_and_without_content() {
         })
         .await;
         held(&inbox.lock().unwrap());
-        dev.log().clean();
+        dev.checked().await;
     });
 }
 

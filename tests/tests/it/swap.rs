@@ -1,5 +1,6 @@
 //! A day of one tenant, recorded; then replayed by another, with the first one's ids in every place where an id can
-//! stand: one at a time, and in pairs. Each answer is, byte for byte, that for an id which was never made.
+//! stand: one at a time, and in pairs. Each answer is, byte for byte, that for an id which was never made; and on Azure's
+//! stand-ins, whatever was asked of other services for it is, too.
 
 use crate::{
     absent::alike,
@@ -9,7 +10,11 @@ use crate::{
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
-use tests::{Answer, Caller, Dev, Options, alone, canary};
+use tests::{
+    Answer, Caller, Dev, Options, alone,
+    azure::{self, Stack},
+    canary,
+};
 
 /// Ids that nobody ever made.
 const NEVER: [(&str, &str); 8] = [
@@ -42,8 +47,14 @@ impl Recorded {
     }
 
     async fn send(&self, caller: &Caller, ids: &Ids) -> Answer {
+        self.send_in("0af7651916cd43dd8448eb211c80319c", caller, ids).await
+    }
+
+    /// Sends it as a part of an operation.
+    async fn send_in(&self, operation: &str, caller: &Caller, ids: &Ids) -> Answer {
         let fill = |text: &str| ids.iter().fold(text.to_owned(), |text, (place, id)| text.replace(place, id));
         let request = caller.request(self.method.clone(), &fill(&self.path));
+        let request = request.header("traceparent", &format!("00-{operation}-b7ad6b7169203331-01"));
         if self.body.is_empty() { request.send().await } else { request.text(fill(&self.body)).send().await }
     }
 }
@@ -168,7 +179,8 @@ fn a_day_replayed_by_another_tenant_finds_nothing_anywhere() {
         let never: Ids = NEVER.iter().map(|(place, id)| (*place, (*id).to_owned())).collect();
         let before = everything(&victim.admin, &victim.world()).await;
         let mine = everything(&own.admin, &own.world()).await;
-        let (mut swapped, mut requests) = (0, 0);
+        let (mut swapped, mut requests, mut calls) = (0, 0, 0);
+        let stack = if azure::chosen() { Some(Stack::of(dev.state()).await) } else { None };
         for recorded in &tape {
             // A search document's id is its writer's to choose: to write one is legal whoever else has chosen it.
             if recorded.path == "search/documents" {
@@ -183,12 +195,18 @@ fn a_day_replayed_by_another_tenant_finds_nothing_anywhere() {
                     };
                     own.ids.iter().map(id).collect()
                 };
-                let strange = recorded.send(&own.admin, &with(&victim.ids)).await;
-                let absent = recorded.send(&own.admin, &with(&never)).await;
+                let operation = |whose: u64| format!("{whose:016x}{:016x}", swapped + 1);
+                let strange = recorded.send_in(&operation(1), &own.admin, &with(&victim.ids)).await;
+                let absent = recorded.send_in(&operation(2), &own.admin, &with(&never)).await;
                 let what = format!("{} {} with another's {places:?}", recorded.method, recorded.path);
                 let refused = [400, 403, 404, 409].contains(&strange.status.as_u16());
                 assert!(refused || strange.status == 204, "{what}: {} {}", strange.status, strange.text());
                 alike(&strange, &absent, &what);
+                if let Some(stack) = &stack {
+                    let asked = stack.asked_by(&operation(1));
+                    assert_eq!(asked, stack.asked_by(&operation(2)), "{what}");
+                    calls += asked.len();
+                }
                 swapped += 1;
                 requests += 2;
             }
@@ -196,10 +214,11 @@ fn a_day_replayed_by_another_tenant_finds_nothing_anywhere() {
         assert_eq!(everything(&victim.admin, &victim.world()).await, before, "the victim has changed");
         assert_eq!(everything(&own.admin, &own.world()).await, mine, "nothing was done at home either");
         println!(
-            "tenant swap: {} requests of a day, {swapped} swaps, {requests} requests, all alike",
+            "tenant swap: {} requests of a day, {swapped} swaps, {requests} requests and {calls} calls for them, all alike",
             tape.len()
         );
         assert!(swapped >= 40, "{swapped}");
-        dev.log().clean();
+        assert!(stack.is_none() || calls >= swapped, "{calls} calls");
+        dev.checked().await;
     });
 }

@@ -231,3 +231,15 @@ async fn a_message_that_meets_a_run_waits() {
     conflict(user.messages().create(&thread, new_message("late")).await);
     assert_eq!(world.rows("contoso", Kind::Message), []);
 }
+
+/// Telemetry knows a user by a word that is the user's own, and tells nobody who it is.
+#[tokio::test]
+async fn a_pseudonym_is_one_users_of_one_tenant() {
+    let world = World::new();
+    let pseudonym = async |tenant, user| world.user(tenant, user).await.pseudonym().unwrap();
+    let alice = pseudonym("contoso", "alice").await;
+    assert_eq!(alice, pseudonym("contoso", "alice").await);
+    assert_ne!(alice, pseudonym("contoso", "bob").await);
+    assert_ne!(alice, pseudonym("fabrikam", "alice").await);
+    assert!(alice.len() == 16 && alice.bytes().all(|b| b.is_ascii_hexdigit()), "{alice}");
+}
