@@ -1,9 +1,9 @@
 //! `make smoke-azure`, on what stands in for a subscription: that it works, and fails when something does not. And that
-//! the audit of what stands in finds out whoever touches what is another's.
+//! the audit of what stands in finds out whoever touches what is another's, and whoever brings another's words.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{panic::AssertUnwindSafe, process::Output};
-use tests::azure::Stack;
+use tests::{azure::Stack, canary};
 
 /// Runs the example, which `cargo test --workspace` builds.
 async fn smoke(stack: &Stack, settings: &[(&str, &str)]) -> (Option<i32>, String) {
@@ -66,6 +66,23 @@ fn the_apps_identity_in_a_tenants_container_is_found_out() {
             assert_eq!(get.send().await.unwrap().status(), 404);
             let audit = std::panic::catch_unwind(AssertUnwindSafe(|| stack.audited()));
             assert_eq!(audit.is_err(), found_out, "{container}");
+        }
+    });
+}
+
+#[test]
+fn a_tenants_words_in_anothers_container_are_found_out() {
+    tests::alone(async {
+        let folder = tempfile::tempdir().unwrap();
+        let stack = Stack::of(folder.path()).await;
+        for (tenant, found_out) in [("northwind", false), ("contoso", true)] {
+            let (url, token) = stack.blob("northwind/files/f_1/content");
+            let put = stack.client().put(url).bearer_auth(token).header("x-ms-version", "2023-11-03");
+            let put =
+                put.header("x-ms-blob-type", "BlockBlob").body(format!("It is {}.", canary::of(tenant)));
+            put.send().await.unwrap();
+            let audit = std::panic::catch_unwind(AssertUnwindSafe(|| stack.audited()));
+            assert_eq!(audit.is_err(), found_out, "{tenant}");
         }
     });
 }

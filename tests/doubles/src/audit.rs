@@ -37,8 +37,6 @@ pub struct Noted {
     pub asked: Asked,
     /// Whose words were in its path, its headers and its body, if [`read_with`] says who can tell.
     pub words: Whose,
-    /// The operation that it was a part of: the trace of its `traceparent`.
-    pub operation: Option<String>,
 }
 
 static READER: OnceLock<fn(&[u8]) -> Whose> = OnceLock::new();
@@ -46,8 +44,8 @@ static READER: OnceLock<fn(&[u8]) -> Whose> = OnceLock::new();
 const MAX_READ: usize = 32 << 20;
 
 tokio::task_local! {
-    /// What was read of the request that is being answered.
-    static READ: (Whose, Option<String>);
+    /// Whose words are in the request that is being answered.
+    static WORDS: Whose;
 }
 
 /// Says who can tell whose words a text holds. From then on every request is read before it is answered.
@@ -62,8 +60,8 @@ pub struct Audit(Arc<Mutex<Vec<Noted>>>);
 impl Audit {
     /// Notes a request.
     pub fn note(&self, asked: Asked) {
-        let (words, operation) = READ.try_with(Clone::clone).unwrap_or_default();
-        self.0.lock().unwrap().push(Noted { asked, words, operation });
+        let words = WORDS.try_with(Clone::clone).unwrap_or_default();
+        self.0.lock().unwrap().push(Noted { asked, words });
     }
 
     /// All requests so far.
@@ -88,7 +86,5 @@ pub(crate) async fn read(request: Request, next: Next) -> Response {
     };
     let mut words = reader(format!("{} {:?}", parts.uri, parts.headers).as_bytes());
     words.extend(reader(&body));
-    let parent = parts.headers.get("traceparent").and_then(|parent| parent.to_str().ok());
-    let operation = parent.and_then(|parent| parent.split('-').nth(1)).map(str::to_owned);
-    READ.scope((words, operation), next.run(Request::from_parts(parts, Body::from(body)))).await
+    WORDS.scope(words, next.run(Request::from_parts(parts, Body::from(body)))).await
 }

@@ -31,7 +31,7 @@ const REST: Duration = Duration::from_secs(2);
 ///
 /// A request carries a token of the identity endpoint for Storage, or the signature of a link; anything else is refused.
 /// The [`Audit`] has it as `blob` or `queue` with the token's identity; or as `link`, with the identity whose key signed.
-/// The tenant is the container's name. What goes by a link is checked by Azurite.
+/// The tenant is the container's name; in `uploads`, with the folder's. What goes by a link is checked by Azurite.
 pub struct Storage {
     azurite: Azurite,
     blobs: Server,
@@ -96,15 +96,24 @@ impl Front {
             _ => return None,
         };
         let mut path = request.uri().path().splitn(4, '/').skip(2).filter(|part| !part.is_empty());
-        let (container, inside) = (path.next().map(str::to_owned), path.next().is_some());
-        let kind = match (self.service, container.is_some(), inside, query.get("comp").map(String::as_str)) {
+        let (container, inside) = (path.next().map(str::to_owned), path.next());
+        let kind = match (
+            self.service,
+            container.is_some(),
+            inside.is_some(),
+            query.get("comp").map(String::as_str),
+        ) {
             (_, false, ..) => "account",
             (_, true, false, Some("list")) => "list",
             (_, true, false, _) => "container",
             (.., true, _) => "content",
         };
-        // A queue is no tenant's.
-        let tenant = container.filter(|_| self.service == "blob");
+        // A queue is no tenant's, and what is dropped for a tenant is in a folder of the tenant's name.
+        let folder = inside.and_then(|path| path.split_once('/')).map(|(folder, _)| folder);
+        let tenant = container.filter(|_| self.service == "blob").map(|container| match folder {
+            Some(folder) if container == "uploads" => format!("uploads/{folder}"),
+            _ => container,
+        });
         let what = format!("{} {kind}", request.method());
         Some(Asked { service, identity, audience: AUDIENCE.to_owned(), tenant, what })
     }
