@@ -90,10 +90,10 @@ impl App {
     /// Answers any request. It never fails, and what panics within is a 500.
     pub async fn answer(self: Arc<Self>, request: Request) -> Response {
         let target = Target::of(&request);
-        let mut seen = Seen::new(&request, target.function(), self.doors.entropy());
+        let seen = Seen::new(&request, target.function(), self.doors.entropy());
         let origin = request.headers().get(header::ORIGIN).cloned();
         let span = seen.span.clone();
-        let dispatched = self.clone().dispatch(target, request, &mut seen).instrument(span);
+        let dispatched = self.clone().dispatch(target, request, &seen).instrument(span);
         let answered = AssertUnwindSafe(dispatched).catch_unwind().await;
         let response = match answered {
             Ok(Ok(response)) => response,
@@ -108,7 +108,7 @@ impl App {
         self: Arc<Self>,
         target: Target,
         request: Request,
-        seen: &mut Seen,
+        seen: &Seen,
     ) -> Result<Response, Error> {
         match target {
             Target::Http(matched) => self.call(matched, request, seen).await,
@@ -126,7 +126,7 @@ impl App {
         self: Arc<Self>,
         matched: route::Matched,
         request: Request,
-        seen: &mut Seen,
+        seen: &Seen,
     ) -> Result<Response, Error> {
         let Trigger::Http(http) = &matched.function.trigger else { return Err(Error::NotFound) };
         let (permission, run) = match &http.access {
