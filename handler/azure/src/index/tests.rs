@@ -1,11 +1,11 @@
 mod law;
 
 use super::*;
-use law::{cases, document, entry, schema};
+use law::{Case, cases, document, entry, schema};
 use pool::{
     FieldType,
     conformance::NAUGHTY,
-    filter::{FieldPath, Filter, Scalar},
+    filter::{Comparison, FieldPath, Filter, Scalar},
     ports::Visibility,
     testing::tenant,
 };
@@ -54,6 +54,14 @@ fn zero_has_one_sign() {
     assert_eq!(odata, "tenantId eq 'tenant-a' and (n_year eq 0.0)");
     let stored = entry("s", None, [("year".to_owned(), Scalar::Number(-0.0))].into());
     assert_eq!(document(&tenant("tenant-a"), &stored)["n_year"].to_string(), "0.0");
+}
+
+#[test]
+fn nothing_compares_with_what_is_no_number() {
+    let field = FieldPath::parse("year").unwrap();
+    let filter = Filter::Compare { field, op: Comparison::Ne, value: Scalar::Number(f64::NAN) };
+    let fields = [("year".to_owned(), Scalar::Number(1.0))].into();
+    Case { filter, fields, owner: None, user: None }.holds();
 }
 
 #[test]
