@@ -57,6 +57,11 @@ fn keys_for_other_ends_are_passed_over() {
 }
 
 #[test]
+fn the_least_exponent_is_3() {
+    assert!(set(&[with(jwk(JWK_A), "e", json!("Aw"))]).unwrap().get("a").is_some());
+}
+
+#[test]
 fn a_set_is_strict_json_of_64_kib() {
     let good = json!({"keys": [jwk(JWK_A)]}).to_string();
     let twice = good.replacen("\"kid\"", "\"kid\":\"x\",\"kid\"", 1);
