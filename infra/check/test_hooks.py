@@ -97,7 +97,7 @@ def azure(tmp_path):
 
 EVIL = ["ab", "a" * 41, "Contoso", "con_toso", "-contoso", "contoso-", "con--toso", "contoso eu", "contoso\n", "contoso\nfabrikam", "$(touch x)",
         "`id`", "a;id", "a'b'c", 'a"b"c', "../contoso", "--query", "ｃontoso", "cöntoso", "contoso\u0000", "*", "",
-        "uploads", "deployments", "dead-events", "azure-webjobs-hosts", "azure-webjobs-secrets", None, 7, ["contoso"], {"a": 1}]  # fmt: skip
+        "uploads", "deployments", "dead-events", "blob-events", "ingest", "runs", "runs-poison", "uploads-poison", "azure-webjobs-hosts", "azure-webjobs-secrets", None, 7, ["contoso"], {"a": 1}]  # fmt: skip
 
 
 @pytest.mark.parametrize("hook", ["preprovision.sh", "postdeploy.sh"])

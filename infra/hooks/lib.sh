@@ -53,8 +53,10 @@ tenants() {
         [[ $name =~ ^\"[a-z0-9]+(-[a-z0-9]+)*\"$ && ${#name} -ge 5 && ${#name} -le 42 ]] ||
             fail "a tenant's id must match ^[a-z0-9]+(-[a-z0-9]+)*\$ and have 3 to 40 characters: $name"
         name=${name//\"/}
-        case $name in
-            uploads | deployments | dead-events | azure-webjobs*) fail "a tenant may not be called $name: a container of the pool is" ;;
+        case ${name%-poison} in
+            uploads | deployments | dead-events | blob-events | ingest | runs | azure-webjobs*)
+                fail "a tenant may not be called $name: a container or a queue of the pool is"
+                ;;
         esac
         printf '%s\n' "$name"
     done <<<"$names"

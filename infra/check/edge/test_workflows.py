@@ -142,16 +142,17 @@ def test_a_deployment_that_does_not_hold_fails_the_pipeline(code, tmp_path):
     step = next(step for step in steps if step.get("name") == "Verify isolation through the gateway")
     for path, script in {
         ".github/scripts/token": 'echo "token-of-$1"',
-        "target/release/handler": f'echo "$@" >asked; cat "${{4#@}}" "${{6#@}}" >tokens; exit {code}',
+        "target/release/handler": f'echo "$@" >asked; cat "${{4#@}}" "${{6#@}}" "${{8#@}}" >tokens; exit {code}',
     }.items():
         stub = tmp_path / path
         stub.parent.mkdir(parents=True)
         stub.write_text(f"#!/bin/sh\n{script}\n")
         stub.chmod(0o755)
-    environment = {"PATH": "/usr/bin:/bin", "RUNNER_TEMP": str(tmp_path), "GATEWAY_URL": "https://gateway.example", "CLIENT_A": "a", "CLIENT_B": "b"}
+    environment = {"PATH": "/usr/bin:/bin", "RUNNER_TEMP": str(tmp_path), "GATEWAY_URL": "https://gateway.example"}
+    environment |= {"CLIENT_A": "a", "CLIENT_B": "b", "CLIENT_A_USER": "u"}
     ended = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", step["run"]], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert ended.returncode == code, ended.stderr
-    assert (tmp_path / "tokens").read_text() == "token-of-atoken-of-b"
+    assert (tmp_path / "tokens").read_text() == "token-of-atoken-of-btoken-of-u"
     assert "token-of" not in (tmp_path / "asked").read_text(), "no token on a command line"
     assert "::add-mask::token-of-a" in ended.stdout
     assert steps.index(step) > next(at for at, each in enumerate(steps) if each.get("run", "").startswith("azd deploy"))
