@@ -15,7 +15,7 @@ use tests::{Answer, Caller, Dev, Options, alone, eventually, eventually_in};
 use tokio::time::{Instant, sleep};
 
 /// A request that a kill holds up blocks its key for a minute.
-const DRAIN: Duration = Duration::from_secs(90);
+const DRAIN: Duration = Duration::from_secs(150);
 const WRITERS: usize = 3;
 const TALKERS: usize = 2;
 
