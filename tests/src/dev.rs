@@ -15,6 +15,8 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, OnceLock, PoisonError},
+    thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 /// Starts `dev`, tells its id, and ends it when our end of the input is closed, however that came about: a test process
@@ -58,7 +60,9 @@ pub struct Dev {
     base: String,
     state: PathBuf,
     log: Log,
+    outputs: [JoinHandle<()>; 2],
     kept: Kept,
+    stack: Option<Arc<Stack>>,
     pub(crate) lenient: bool,
     pub(crate) http: Client,
     /// Tokens by tenant, user and role.
@@ -81,8 +85,8 @@ impl Dev {
         command.current_dir(crate::repository());
         let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build();
         let mut http = http.expect("a client");
-        if azure::chosen() {
-            let stack = Stack::of(&options.state).await;
+        let stack = if azure::chosen() { Some(Stack::of(&options.state).await) } else { None };
+        if let Some(stack) = &stack {
             // A test's own model is there instead of Foundry.
             let own_model = options.settings.iter().any(|(name, _)| name == "MODEL_ENDPOINT");
             let set =
@@ -94,8 +98,10 @@ impl Dev {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut keeper = command.spawn().expect("sh");
         let log = Log::default();
-        log.follow(keeper.stdout.take().expect("its output"));
-        log.follow(keeper.stderr.take().expect("its errors"));
+        let outputs = [
+            log.follow(keeper.stdout.take().expect("its output")),
+            log.follow(keeper.stderr.take().expect("its errors")),
+        ];
         let line = |text: &'static str| {
             let log = &log;
             async move { eventually(text, async || log.last(text)).await }
@@ -111,7 +117,9 @@ impl Dev {
             base,
             state: options.state,
             log,
+            outputs,
             kept: Kept::default(),
+            stack,
             lenient: options.lenient,
             http,
             tokens: Mutex::default(),
@@ -161,16 +169,21 @@ impl Dev {
         &self.log
     }
 
-    /// Holds what it has written, kept and asked of others so far against the scanner.
+    /// Holds what it has written, kept and asked of others so far against the scanner. Done once more at its end.
     ///
     /// # Panics
     /// If a tenant's words are where they must not be.
-    pub async fn checked(&self) {
-        self.log.clean();
+    pub(crate) fn check(&self) {
+        self.log.check();
         self.kept.check(&self.state);
-        if azure::chosen() {
-            Stack::of(&self.state).await.audited();
+        if let Some(stack) = &self.stack {
+            stack.audited();
         }
+    }
+
+    /// What stands in for Azure behind it, if anything does.
+    pub fn stack(&self) -> Option<&Stack> {
+        self.stack.as_deref()
     }
 
     /// Its process.
@@ -233,12 +246,16 @@ impl Dev {
 
 impl Drop for Dev {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.log.check();
-            self.kept.check(&self.state);
-        }
         drop(self.keeper.stdin.take());
         let _ended = self.keeper.wait();
+        // What it writes at the very end is read, too.
+        let read = Instant::now() + Duration::from_secs(5);
+        while !self.outputs.iter().all(JoinHandle::is_finished) && Instant::now() < read {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if !std::thread::panicking() {
+            self.check();
+        }
     }
 }
 

@@ -31,10 +31,11 @@ fn look(
     tenant: Option<&str>,
     known: &mut HashMap<PathBuf, SystemTime>,
 ) -> io::Result<Option<(PathBuf, &'static str)>> {
-    for entry in fs::read_dir(folder)?.flatten() {
+    // What was there a moment ago may be gone.
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(None) };
+    for entry in entries.flatten() {
         let path = entry.path();
         let name = entry.file_name().into_string().unwrap_or_default();
-        // What was there a moment ago may be gone.
         let Ok(about) = entry.metadata() else { continue };
         let leak = if about.is_dir() {
             look(&path, tenant.or_else(|| canary::all().find(|known| **known == name)), known)?

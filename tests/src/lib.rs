@@ -54,6 +54,8 @@ pub fn run<T, F: Future<Output = T>>(test: impl FnOnce(Arc<Dev>) -> F) -> T {
     static SHARED: OnceLock<Arc<Dev>> = OnceLock::new();
     let dev = SHARED.get_or_init(|| Arc::new(runtime().block_on(Dev::start(Options::shared()))));
     let answer = runtime().block_on(test(dev.clone()));
-    runtime().block_on(dev.checked());
+    // What has just happened may not be written yet.
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    dev.check();
     answer
 }

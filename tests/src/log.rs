@@ -4,7 +4,7 @@ use crate::canary;
 use std::{
     io::{BufRead, BufReader, Read},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    thread::JoinHandle,
 };
 
 /// How every token that the harness mints begins: base64 of `{"alg":` or `{"typ":`.
@@ -25,7 +25,7 @@ pub struct Log(Arc<Mutex<Kept>>);
 
 impl Log {
     /// Takes in lines from an output until it ends.
-    pub(crate) fn follow(&self, output: impl Read + Send + 'static) {
+    pub(crate) fn follow(&self, output: impl Read + Send + 'static) -> JoinHandle<()> {
         let log = self.clone();
         std::thread::spawn(move || {
             let mut output = BufReader::new(output);
@@ -34,7 +34,7 @@ impl Log {
                 log.push(String::from_utf8_lossy(&line).trim_end().to_owned());
                 line.clear();
             }
-        });
+        })
     }
 
     fn push(&self, line: String) {
@@ -53,20 +53,11 @@ impl Log {
         self.kept().secrets.push(secret.to_owned());
     }
 
-    /// Waits until what has happened is written, and fails if a line held what it must not.
-    ///
-    /// # Panics
-    /// If one did.
-    pub fn clean(&self) {
-        std::thread::sleep(Duration::from_millis(30));
-        self.check();
-    }
-
     /// Fails if a line held what it must not.
     ///
     /// # Panics
     /// If one did.
-    pub fn check(&self) {
+    pub(crate) fn check(&self) {
         let leak = self.kept().leak.clone();
         assert!(leak.is_none(), "the log holds what it must not: {leak:?}");
     }

@@ -1,7 +1,7 @@
 //! Cosmos DB's: the tenant first and outside of all else, and every value a parameter.
 
 #[path = "../../../handler/azure/src/records/render.rs"]
-#[allow(dead_code, reason = "the adapter's source, of which a part is wanted")]
+#[expect(dead_code, reason = "the adapter's source, of which a part is wanted")]
 mod render;
 
 use crate::odata::law::Case;

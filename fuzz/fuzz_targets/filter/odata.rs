@@ -1,5 +1,5 @@
 //! AI Search's: the law of the adapter's own tests, which an independent parser and evaluator holds.
-#![allow(dead_code, reason = "the sources of the adapter, of which a part is wanted")]
+#![expect(dead_code, reason = "the sources of the adapter, of which a part is wanted")]
 
 #[path = "../../../handler/azure/src/index"]
 mod index {

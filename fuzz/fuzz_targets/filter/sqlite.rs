@@ -3,7 +3,7 @@
 #[path = "../../../handler/local/src/render.rs"]
 mod render;
 #[path = "../../../handler/local/src/schema.rs"]
-#[allow(dead_code, reason = "the adapter's source, of which a part is wanted")]
+#[expect(dead_code, reason = "the adapter's source, of which a part is wanted")]
 mod schema;
 
 use crate::odata::law::Case;

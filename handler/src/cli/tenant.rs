@@ -254,6 +254,9 @@ mod tests {
             pool::RESERVED_PREFIX
         );
         assert!(bicep.contains(&refused), "infra/tenant.bicep must say: {refused}");
+        let hook = include_str!("../../../infra/hooks/lib.sh");
+        let refused = format!("{} | {}*)", pool::RESERVED.join(" | "), pool::RESERVED_PREFIX);
+        assert!(hook.contains(&refused), "infra/hooks/lib.sh must say: {refused}");
     }
 
     #[tokio::test]

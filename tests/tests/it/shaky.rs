@@ -1,6 +1,6 @@
 //! A model that fails now and then, and that notices whose words it is told.
 
-use crate::endpoint::chunk;
+use crate::endpoint::{self, chunk};
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -17,7 +17,6 @@ use std::{
     },
 };
 use tests::canary;
-use tokio::net::TcpListener;
 
 #[derive(Default)]
 pub(crate) struct Shaky {
@@ -34,12 +33,7 @@ pub(crate) struct Shaky {
 impl Shaky {
     /// What to set so that it is the model.
     pub(crate) async fn serve(self: &Arc<Self>) -> Vec<(String, String)> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}/v1", listener.local_addr().unwrap());
-        let router = Router::new().fallback(answer).with_state(self.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        let settings = [("MODEL_ENDPOINT", &*base), ("MODEL_NAME", "shaky"), ("MODEL_API_KEY", "sk-toy")];
-        settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()
+        endpoint::serve(Router::new().fallback(answer).with_state(self.clone())).await.0
     }
 }
 

@@ -113,6 +113,5 @@ fn no_spelling_of_a_triggers_path_reaches_it() {
             "forged triggers: {refused} spellings of {} paths, 0 reached one (seed {seed})",
             TRIGGERS.len()
         );
-        dev.checked().await;
     });
 }
