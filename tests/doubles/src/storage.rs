@@ -32,6 +32,12 @@ impl Azurite {
     /// # Panics
     /// If `node` or `npm` is absent, or the server does not start.
     pub fn start(ca: &Ca) -> Self {
+        // Somebody else may have taken a port that was free a moment ago: then it ends at once.
+        let mut tries = (0..5).map(|_| Self::spawn(ca));
+        tries.find_map(|mut azurite| azurite.listens().then_some(azurite)).expect("azurite starts")
+    }
+
+    fn spawn(ca: &Ca) -> Self {
         let script = install::servers().join("node_modules/azurite/dist/src/azurite.js");
         let folder = tempfile::tempdir().unwrap();
         let [blob, queue, table] = free_ports();
@@ -52,9 +58,7 @@ impl Azurite {
             .stderr(Stdio::inherit())
             .spawn()
             .expect("`node` is not to be found; these tests need Node.js 20 or later");
-        let azurite = Self { process, blob, queue, _folder: folder };
-        azurite.wait();
-        azurite
+        Self { process, blob, queue, _folder: folder }
     }
 
     /// `https://127.0.0.1:PORT/devstoreaccount1`, of blobs.
@@ -87,14 +91,16 @@ impl Azurite {
         self.process.id()
     }
 
-    fn wait(&self) {
+    /// Waits until it listens; `false`: it has ended.
+    fn listens(&mut self) -> bool {
         let begun = Instant::now();
         for address in [self.blob_address(), self.queue_address()] {
-            while TcpStream::connect(address).is_err() {
+            while TcpStream::connect(address).is_err() && self.process.try_wait().unwrap().is_none() {
                 assert!(begun.elapsed() < PATIENCE, "azurite does not listen on {address}");
                 thread::sleep(Duration::from_millis(50));
             }
         }
+        self.process.try_wait().unwrap().is_none()
     }
 }
 
