@@ -63,7 +63,7 @@ INFRA := target/infra
 
 infra: $(INFRA)/ready ## Check what is deployed: Bicep against Azure's schemas, roles, conditions, settings, hooks
 	CHECKOV=$(CURDIR)/$(INFRA)/checkov/bin/checkov PATH=$(CURDIR)/$(INFRA)/venv/bin:$$PATH \
-		$(INFRA)/venv/bin/python -B -m pytest -q -p no:cacheprovider infra/check --ignore=infra/check/edge
+		$(INFRA)/venv/bin/python -B -m pytest -q -rs -p no:cacheprovider infra/check --ignore=infra/check/edge
 
 # Checkov wants older packages than the tests do.
 $(INFRA)/ready: infra/check/requirements.txt infra/check/checkov.txt
@@ -78,7 +78,7 @@ EDGE := target/edge
 
 edge: $(EDGE)/ready ## Check the edge: gateway, queries, workflows, container, supply chain, links
 	NODE_PATH=$(CURDIR)/$(EDGE)/node_modules PATH=$(CURDIR)/$(EDGE)/venv/bin:$$PATH \
-		$(EDGE)/venv/bin/python -B -m pytest -q -p no:cacheprovider infra/check/edge
+		$(EDGE)/venv/bin/python -B -m pytest -q -rs -p no:cacheprovider infra/check/edge
 
 CONTRACT := target/contract
 

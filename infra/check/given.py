@@ -37,7 +37,7 @@ def schemas(path: str) -> Path:
     if not found.exists():
         if os.environ.get("CI"):
             pytest.fail(f"schemas/{path} is not in TESTDATA")
-        pytest.skip(f"not run: needs schemas/{path} in TESTDATA")
+        pytest.skip(f"NOT RUN: schemas/{path} is not in TESTDATA")
     return found
 
 

@@ -3,11 +3,7 @@
 //! [`run`] gives a test the [`Dev`] that all tests of a process share. Every answer passes a [scanner](canary): each
 //! tenant's text carries a word that no other tenant may ever see, and no log may hold. So does what a `Dev` keeps, tells
 //! of itself, and sends to other services.
-#![expect(
-    clippy::expect_used,
-    clippy::print_stderr,
-    reason = "a harness: a test fails by panicking, and says why"
-)]
+#![expect(clippy::expect_used, reason = "a harness: a test fails by panicking, and says why")]
 
 mod answer;
 pub mod azure;
@@ -29,7 +25,7 @@ pub use client::{Caller, Sending, form};
 pub use dev::{Dev, Options, binary};
 pub use oidc::Oidc;
 pub use sse::Event;
-pub use testdata::{repository, testdata};
+pub use testdata::{not_run, repository, testdata};
 pub use wait::{PATIENCE, eventually, eventually_in};
 
 use std::{

@@ -13,5 +13,5 @@ def foreign(path):
     """A file of `$TESTDATA`, which is not kept in this repository. Without it a test does not run, and says so; with `CI` set it fails."""
     found = Path(os.environ.get("TESTDATA", ROOT.parent / "shared/testdata")) / path
     if not found.exists():
-        (pytest.fail if "CI" in os.environ else pytest.skip)(f"{found} is not there: set TESTDATA")
+        (pytest.fail if "CI" in os.environ else pytest.skip)(f"NOT RUN: {found} is not there: set TESTDATA")
     return found

@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use local::{Keys, OsEntropy};
 use serde_json::{Value, json};
 use std::{fs, path::Path, sync::Arc, time::Duration};
-use tests::{Dev, Options, alone, eventually, repository, run, tokens};
+use tests::{Dev, Options, alone, eventually, not_run, repository, run, tokens};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -137,7 +137,7 @@ fn listening(port: u16) -> Vec<String> {
 #[test]
 fn everything_listens_on_loopback_alone() {
     if !Path::new("/proc/net/tcp").exists() {
-        return println!("NOT RUN: this system does not tell who listens where");
+        return not_run("this system does not tell who listens where");
     }
     run(async |dev| {
         let front: u16 = dev.base().trim_end_matches("/api").rsplit(':').next().unwrap().parse().unwrap();

@@ -2,7 +2,6 @@
 #![expect(
     dead_code,
     clippy::expect_used,
-    clippy::print_stdout,
     reason = "each test program uses its own part; a helper fails its test"
 )]
 
@@ -82,7 +81,7 @@ pub(crate) fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
     zip.finish().expect("finish archive").into_inner()
 }
 
-/// Folder of test data kept outside this repository, or `None` (with a word on standard output) where it is
+/// Folder of test data kept outside this repository, or `None` (with a word on standard error) where it is
 /// absent. Continuous integration must have it.
 pub(crate) fn test_data(folder: &str) -> Option<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "where the test data lies is a matter of the machine")]
@@ -93,6 +92,8 @@ pub(crate) fn test_data(folder: &str) -> Option<PathBuf> {
         return Some(path);
     }
     assert!(!ci, "no test data at {}: set TESTDATA", path.display());
-    println!("did not run: no test data at {}", path.display());
+    // Not by `eprintln`: what a test that passes prints is not shown.
+    let _nobody_reads =
+        writeln!(std::io::stderr(), "NOT RUN: no test data at {}: set TESTDATA", path.display());
     None
 }
