@@ -4,6 +4,11 @@ import re
 
 import pytest
 
+import test_policies
+import test_policy_parts
+import test_queries
+import test_verify
+import test_workflows
 from where import ROOT
 
 PAGES = {str(path.relative_to(ROOT)): path for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]}
@@ -93,3 +98,16 @@ def test_each_alert_has_its_page():
     codes = set(re.findall(r"`(\w+)`", section.split("### errors")[0]))
     watched = set(re.findall(r'"(\w+)"', (ROOT / "infra/queries/security-event.kql").read_text())) - {"security", "401"}
     assert watched <= codes
+
+
+def test_the_figures_of_what_was_checked_are_true():
+    lines = PAGES["docs/CHECKED.md"].read_text().splitlines()
+    for row, figures in {
+        "| the gateway's policies": [f"{len(test_policies.SEEDED)} faults"],
+        "| what the policies do": [f"{len(dict(test_policy_parts.without()))} times"],
+        "| the gateway and the service": [f"{len(test_verify.SEEDED)} faults"],
+        "| queries, alerts": [f"{len(test_queries.SEEDED)} faults", f"{len(test_queries.FOREIGN)} of names"],
+        "| workflows": [f"{len(test_workflows.SEEDED)} faults"],
+    }.items():
+        [line] = [line for line in lines if line.startswith(row)]
+        assert [figure for figure in figures if f" {figure}" not in line] == [], line

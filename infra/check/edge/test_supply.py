@@ -41,10 +41,12 @@ def needed(name="handler"):
 
 
 def astray(bill):
-    """What is in the bill and not reached in the lock, and what a listed part depends on that is not listed."""
+    """What is in the bill and not reached in the lock, what a listed part depends on that is not listed, and what is not of the lock's bytes."""
+    sums = {(name, version): package.get("checksum") for (name, version), package in sbom.locked().items()}
+    altered = {part["name"] for part in bill["components"] if [each["content"] for each in part.get("hashes", [])] != list(filter(None, [sums.get((part["name"], part["version"]))]))}
     parts = {part["bom-ref"] for part in [bill["metadata"]["component"], *bill["components"]]}
     dangling = {ref for each in bill["dependencies"] for ref in [each["ref"], *each["dependsOn"]]} ^ parts
-    return (listed(bill) - needed()) | dangling
+    return (listed(bill) - needed()) | dangling | altered
 
 
 def test_the_bill_is_true_to_the_schema(bill):
@@ -60,10 +62,13 @@ def test_the_bill_lists_what_the_lock_leads_to(bill):
     assert names.isdisjoint({"proptest", "tests", "windows-sys"}), "what only tests, or other platforms, need"
 
 
-def test_a_part_too_many_or_too_few_is_seen(bill):
+def test_a_part_too_many_too_few_or_altered_is_seen(bill):
     stranger = {"type": "library", "name": "left-pad", "version": "1.0.0", "bom-ref": "left-pad"}
     assert astray(bill | {"components": [*bill["components"], stranger]})
     assert astray(bill | {"components": bill["components"][1:]})
+    at, bought = next((at, part) for at, part in enumerate(bill["components"]) if part.get("hashes"))
+    for hashes in ([], [{"alg": "SHA-256", "content": "0" * 64}]):
+        assert astray(bill | {"components": [*bill["components"][:at], bought | {"hashes": hashes}, *bill["components"][at + 1 :]]}) == {bought["name"]}
 
 
 def test_every_part_has_a_licence_and_a_checksum_or_is_ours(bill):

@@ -32,7 +32,7 @@ def faults(text):
         if "uses:" in line and not re.search(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line):
             found.append(f"not pinned: {line.strip()}")
     for name, job in flow["jobs"].items():
-        allowed = {"contents": "read"} | ({"id-token": "write"} if name == "deploy" else {})
+        allowed = {"deploy": {"contents": "read", "id-token": "write"}, "green": {"actions": "read"}}.get(name, {"contents": "read"})
         if job.get("permissions") != allowed:
             found.append(f"{name} may do other than {allowed}")
         if "timeout-minutes" not in job:
@@ -91,11 +91,12 @@ def test_a_seeded_fault_is_seen(seed, tmp_path):
 def test_pins_are_renewed_wherever_there_are_pins():
     said = tool("zizmor", "--offline", "--persona", "pedantic", ROOT / ".github/dependabot.yml")
     assert said.returncode == 0, said.stdout + said.stderr
-    updates = {(update["package-ecosystem"], update["directory"]) for update in yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["updates"]}
-    here = "/infra/check/edge"
-    assert updates == {("github-actions", "/"), ("cargo", "/"), ("docker", "/"), ("pip", here), ("npm", here)}
-    for _, folder in updates:
-        assert (ROOT / folder.lstrip("/")).is_dir()
+    updates = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["updates"]
+    watched = {(each["package-ecosystem"], folder) for each in updates for folder in each.get("directories") or [each["directory"]]}
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    pins = {"Cargo.lock": "cargo", "Dockerfile": "docker", "requirements.txt": "pip", "package-lock.json": "npm"}
+    kept = {(pins[path.name], "/" + str(path.parent).strip(".")) for path in map(Path, files) if path.name in pins}
+    assert len(kept) > 5 and watched == kept | {("github-actions", "/")}
 
 
 def test_make_targets_that_are_named_exist():
@@ -104,7 +105,7 @@ def test_make_targets_that_are_named_exist():
     for flow in map(yaml.safe_load, FILES.values()):
         for job in flow["jobs"].values():
             named |= set(job.get("strategy", {}).get("matrix", {}).get("target", []))
-    assert named <= targets and {"check", "test", "edge", "deny", "stage", "nightly", "sabotage", "mutants"} <= named
+    assert named <= targets and {"check", "test", "edge", "deny", "package", "nightly", "sabotage", "mutants"} <= named
     # `make nightly` is the proof at length and the fuzzers.
     assert {"prove", "fuzz"} <= set(re.findall(r"\(MAKE\) (\w+)", (ROOT / "Makefile").read_text()))
 
@@ -133,6 +134,19 @@ def test_without_a_network_namespace_ci_is_red(tmp_path):
     for name in ("ci.yml", "nightly.yml"):
         runs = [step.get("run", "") for job in yaml.safe_load(FILES[name])["jobs"].values() for step in job["steps"]]
         assert runs.index("sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0") == runs.index("make test") - 1, name
+
+
+@pytest.mark.parametrize("said, green", [("success", True), ("failure", False), ("", False), ("success\nfailure", False)])
+def test_what_is_not_green_is_not_deployed(said, green, tmp_path):
+    jobs = yaml.safe_load(FILES["deploy.yml"])["jobs"]
+    assert jobs["deploy"]["needs"] == "green"
+    [step] = jobs["green"]["steps"]
+    (tmp_path / "gh").write_text(f"#!/bin/sh\necho \"$@\" >asked\nprintf '%b' '{said}'\n")
+    (tmp_path / "gh").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "GITHUB_SHA": "c0ffee", "GITHUB_REPOSITORY": "we/pool"}
+    ended = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", step["run"]], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (ended.returncode == 0) is green and ("::error::ci ended as" in ended.stdout) is not green
+    assert "--workflow ci.yml --commit c0ffee" in (tmp_path / "asked").read_text()
 
 
 @pytest.mark.parametrize("code", [0, 1, 2])
