@@ -64,6 +64,13 @@ pub(super) struct Add {
     /// Its secrets and keys are in a vault of its own.
     #[arg(long)]
     own_vault: bool,
+    /// A workload of its own acts as an identity of its own, which opens its container alone: the OpenID issuer of that
+    /// workload's tokens.
+    #[arg(long, requires = "federated_subject", value_parser = issuer)]
+    federated_issuer: Option<String>,
+    /// The exact `sub` of that workload.
+    #[arg(long, requires = "federated_issuer", value_parser = subject)]
+    federated_subject: Option<String>,
     /// Deploy it: list it, and run what makes its identity, container, key and row. Without this, that is printed.
     #[arg(long)]
     deploy: bool,
@@ -149,11 +156,12 @@ impl Add {
         show::line(&format!("{} is in {}; what makes it, and may be run again:", self.id, file.display()));
         for command in listed::DEPLOYMENT {
             show::line(&format!("  {}", command.join(" ")));
-            if self.deploy {
-                listed::run(command).await?;
-            }
         }
         if self.deploy {
+            for command in listed::DEPLOYMENT {
+                show::line(&show::bold(&format!("running {}", command.join(" "))).to_string());
+                listed::run(command).await?;
+            }
             show::line(&format!("{} is deployed, and is served within five seconds", self.id));
         }
         Ok(())
@@ -197,6 +205,16 @@ fn id(text: &str) -> Result<String, String> {
     TenantRecord::new(text, text).check().map(|()| text.to_owned()).map_err(str::to_owned)
 }
 
+fn issuer(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).ok().filter(|url| url.scheme() == "https" && url.host_str().is_some());
+    url.map(|_| text.to_owned()).ok_or_else(|| "must be an https URL, as the tokens' `iss` has it".to_owned())
+}
+
+fn subject(text: &str) -> Result<String, String> {
+    let legal = (1..=600).contains(&text.len()) && !text.chars().any(char::is_control);
+    legal.then(|| text.to_owned()).ok_or_else(|| "must be 1 to 600 characters on one line".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,6 +247,22 @@ mod tests {
         ] {
             assert!(parsed(&["add", "--", bad]).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_workload_has_an_issuer_and_a_subject() {
+        let with = |issuer: &str, subject: &str| {
+            let options = [format!("--federated-issuer={issuer}"), format!("--federated-subject={subject}")];
+            let set = options.iter().filter(|option| !option.ends_with("-"));
+            parsed(&["add", "acme"].into_iter().chain(set.map(String::as_str)).collect::<Vec<_>>()).is_ok()
+        };
+        assert!(with("https://idp.example", "repo:acme/app:environment:live"));
+        for (issuer, subject) in [("https://idp.example", "-"), ("-", "job"), ("http://idp.example", "job")] {
+            assert!(!with(issuer, subject), "{issuer} {subject}");
+        }
+        assert!(
+            !with("https://idp.example", "a\nb") && !with("https://idp.example", "") && !with("job", "job")
+        );
     }
 
     #[tokio::test]

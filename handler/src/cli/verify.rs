@@ -69,6 +69,9 @@ pub(super) struct Verify {
     /// Only these checks. May be given many times, and end with `*`.
     #[arg(long, value_name = "CHECK", num_args = 1..)]
     only: Vec<String>,
+    /// For a pipeline: a check that could not be run is a finding as well, unless it is one of these. May be given many times, and end with `*`.
+    #[arg(long, value_name = "CHECK", num_args = 0..)]
+    may_not_run: Option<Vec<String>>,
     /// A header for every request, such as a gateway's key: `name: value`; `@file` reads a file. May be given many times.
     #[arg(long = "header", value_name = "HEADER")]
     headers: Vec<String>,
@@ -82,7 +85,15 @@ impl Verify {
         let code = match self.report().await {
             Ok(report) if report.count(Outcome::Failed) > 0 => FOUND,
             Ok(report) if report.count(Outcome::Passed) == 0 => COULD_NOT,
-            Ok(_) => return Ok(()),
+            Ok(report) => match self.missed(&report) {
+                missed if missed.is_empty() => return Ok(()),
+                missed => {
+                    let told = missed.join(", ");
+                    let _nobody_listens =
+                        writeln!(std::io::stderr(), "handler: could not be run, and must be: {told}");
+                    FOUND
+                }
+            },
             Err(fault) => {
                 let _nobody_listens = writeln!(std::io::stderr(), "handler: {}", super::explain(&*fault));
                 COULD_NOT
@@ -132,16 +143,21 @@ impl Verify {
     }
 
     fn chosen(&self) -> Result<Vec<&'static Check>, Fault> {
-        let fits = |wish: &str, check: &Check| match wish.strip_suffix('*') {
-            Some(start) => check.id.starts_with(start),
-            None => check.id == wish,
-        };
-        if let Some(wish) = self.only.iter().find(|wish| !CHECKS.iter().any(|check| fits(wish, check))) {
+        let mut named = self.only.iter().chain(self.may_not_run.iter().flatten());
+        if let Some(wish) = named.find(|wish| !CHECKS.iter().any(|check| fits(wish, check))) {
             let ids: Vec<_> = CHECKS.iter().map(|check| check.id).collect();
             return Err(format!("there is no check `{wish}`: {}", ids.join(", ")).into());
         }
         let wanted = |check: &&Check| self.only.is_empty() || self.only.iter().any(|wish| fits(wish, check));
         Ok(CHECKS.iter().filter(wanted).collect())
+    }
+
+    /// Checks that were not run, where all but some must be.
+    fn missed(&self, report: &Report) -> Vec<&'static str> {
+        let Some(let_be) = &self.may_not_run else { return Vec::new() };
+        let not_run = report.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::NotRun);
+        let missed = not_run.filter(|verdict| !let_be.iter().any(|wish| fits(wish, verdict.check)));
+        missed.map(|verdict| verdict.check.id).collect()
     }
 
     /// Both tenants' admins, and another user of the first.
@@ -164,6 +180,14 @@ impl Verify {
         let a = who("A", token("contoso", "alice", "admin")?);
         let b = who("B", token("fabrikam", "bob", "admin")?);
         Ok(([a, b], Some(who("A's user", token("contoso", "carol", "user")?))))
+    }
+}
+
+/// Whether a wish names a check: by its id, or by the beginning of it and `*`.
+fn fits(wish: &str, check: &Check) -> bool {
+    match wish.strip_suffix('*') {
+        Some(start) => check.id.starts_with(start),
+        None => check.id == wish,
     }
 }
 

@@ -198,4 +198,18 @@ async fn could_not(dev: &Dev, proxy: &Proxy) {
     assert_eq!(without.code, 0, "{}", without.stderr);
     assert!(without.stdout.contains("not run role.agents: "), "{}", without.stdout);
     assert!(without.stdout.contains("--token-a-user"), "{}", without.stdout);
+    // In a pipeline, what is not run is a finding, unless it is named.
+    let arguments =
+        [&tokens[..4], &["--only", "role.agents", "--only", "token.none", "--may-not-run"]].concat();
+    for (let_be, code, told) in [
+        (&[][..], 1, "could not be run, and must be: role.agents\n"),
+        (&["owner.*"][..], 1, "could not be run, and must be: role.agents\n"),
+        (&["role.agents"][..], 0, ""),
+        (&["role.*"][..], 0, ""),
+        (&["no.such-check"][..], 2, "there is no check"),
+    ] {
+        let run = verify(&dev.url(), &[&arguments[..], let_be].concat()).await;
+        assert_eq!(run.code, code, "{let_be:?}: {}", run.stderr);
+        assert!(run.stderr.contains(told), "{let_be:?}: {}", run.stderr);
+    }
 }

@@ -73,11 +73,13 @@ def verify(url, state, *options):
 
 
 def test_the_gateway_and_the_service_hold_together(service, through):
+    let_be = re.search(r"(--may-not-run) ([\w. -]+)", (ROOT / ".github/workflows/deploy.yml").read_text())
+    let_be = [let_be[1], *let_be[2].split()]
     with through(document("api.xml")) as server:
         assert subprocess.run([HANDLER, "health", "--url", f"{server.url}/api/health/ready"]).returncode == 0
-        code, ids, told = verify(server.url, service[1])
+        code, ids, told = verify(server.url, service[1], *let_be)
     assert code == 0 and not ids["failed"], told
-    assert ids["not run"] == {"plan.2-tenant-path", "plan.5-telemetry", "admin.closed"} and len(ids["passed"]) == 38
+    assert ids["not run"] == set(let_be[1:]) and len(ids["passed"]) == 38
 
 
 SEEDED = {

@@ -239,5 +239,6 @@ fn every_setting_is_in_the_example_with_its_default_and_its_meaning() {
     }
     for setting in handler::config::SETTINGS {
         assert_eq!(example["Meaning"][setting.name], setting.meaning, "{}", setting.name);
+        assert_eq!(example["Values"][setting.name], setting.default, "{}", setting.name);
     }
 }

@@ -178,12 +178,15 @@ fn faults(rows: &[Value]) -> Vec<String> {
     faults
 }
 
+/// How the fault that is seen begins, and what is done to the rows.
+type Seed<'a> = (&'a str, &'a dyn Fn(&mut Vec<Value>));
+
 /// Rows are as the contract says, and rows that are not are seen.
 fn held(rows: &[Value]) {
     assert_eq!(faults(rows), [""; 0]);
     let one = |of: &str| rows.iter().position(|row| kind(row) == of).unwrap();
     let all = |rows: &mut [Value], what: &dyn Fn(&mut Value)| rows.iter_mut().for_each(what);
-    let seeds: [(&str, &dyn Fn(&mut Vec<Value>)); 8] = [
+    let seeds: [Seed; 8] = [
         ("the columns of span", &|rows| {
             all(rows, &|row| {
                 row.as_object_mut().unwrap().remove("resultCode");

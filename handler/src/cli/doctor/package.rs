@@ -13,8 +13,12 @@ use std::{
 
 /// The largest function.json or host.json, in bytes.
 const MAX_TEXT: u64 = 1024 * 1024;
-/// As much of the program as is looked at.
-const HEAD: u64 = 64;
+/// As much of the program as its kind is told by.
+const HEAD: usize = 64;
+/// The largest program that is looked through, in bytes.
+const MAX_PROGRAM: u64 = 512 * 1024 * 1024;
+/// Functions run on Debian 12, whose glibc is 2.36.
+const HOST_GLIBC: u32 = 36;
 const STAGE: &str = "Make it anew: `make package`.";
 
 /// A file of the package.
@@ -23,6 +27,8 @@ struct Entry {
     mode: Option<u32>,
     /// Its first bytes; of JSON, all.
     bytes: Vec<u8>,
+    /// Of a program, the newest glibc 2.x that it asks for.
+    glibc: Option<u32>,
 }
 
 type Entries = BTreeMap<String, Entry>;
@@ -86,9 +92,15 @@ fn program(name: &str, entries: &Entries) -> Check {
         |from: usize| entry.bytes.get(from..from + 2).map(|bytes| u16::from_le_bytes([bytes[0], bytes[1]]));
     match (entry.bytes.get(..6), at(16), at(18)) {
         // Magic, 64 bits, little end first; type executable or shared; machine.
-        (Some(b"\x7fELF\x02\x01"), Some(2 | 3), Some(62)) => {
-            Check::of_package(name, State::Good, "is a program for x86-64 Linux, and may be run", "")
-        }
+        (Some(b"\x7fELF\x02\x01"), Some(2 | 3), Some(62)) => match entry.glibc {
+            Some(minor) if minor > HOST_GLIBC => Check::of_package(
+                name,
+                State::Doubtful,
+                format!("asks for glibc 2.{minor}, and where Functions run there is 2.{HOST_GLIBC}"),
+                "Build it on Debian 12 or Ubuntu 22.04, or in a container of either: it may not start.",
+            ),
+            _ => Check::of_package(name, State::Good, "is a program for x86-64 Linux, and may be run", ""),
+        },
         (Some(b"\x7fELF\x02\x01"), Some(2 | 3), Some(183)) => {
             bad("is a program for arm64: Functions run on x86-64")
         }
@@ -164,12 +176,13 @@ fn folder(root: &Path, at: &Path, entries: &mut Entries) -> Result<(), Fault> {
         let meta = path.symlink_metadata()?;
         if meta.is_dir() {
             if path.read_dir()?.next().is_none() {
-                entries.insert(format!("{name}/(empty)"), Entry { mode: None, bytes: Vec::new() });
+                entries
+                    .insert(format!("{name}/(empty)"), Entry { mode: None, bytes: Vec::new(), glibc: None });
             }
             folder(root, &path, entries)?;
         } else if meta.is_file() {
-            let bytes = beginning(&name, File::open(&path)?)?;
-            entries.insert(name, Entry { mode: Some(meta.permissions().mode()), bytes });
+            let mode = Some(meta.permissions().mode());
+            entries.insert(name.clone(), Entry::read(&name, mode, File::open(&path)?)?);
         } else {
             return Err(format!("{name} is neither file nor folder").into());
         }
@@ -190,17 +203,30 @@ fn archive(path: &Path, entries: &mut Entries) -> Result<(), Fault> {
             continue;
         }
         let mode = file.unix_mode();
-        let bytes = beginning(&name, &mut file)?;
-        if entries.insert(name.clone(), Entry { mode, bytes }).is_some() {
+        if entries.insert(name.clone(), Entry::read(&name, mode, &mut file)?).is_some() {
             return Err(format!("`{name}` is in it twice").into());
         }
     }
     Ok(())
 }
 
-fn beginning(name: &str, file: impl Read) -> Result<Vec<u8>, Fault> {
-    let limit = if name.ends_with(".json") { MAX_TEXT } else { HEAD };
-    let mut bytes = Vec::new();
-    file.take(limit).read_to_end(&mut bytes)?;
-    Ok(bytes)
+impl Entry {
+    fn read(name: &str, mode: Option<u32>, file: impl Read) -> Result<Self, Fault> {
+        let json = name.ends_with(".json");
+        let mut bytes = Vec::new();
+        file.take(if json { MAX_TEXT } else { MAX_PROGRAM }).read_to_end(&mut bytes)?;
+        if json {
+            return Ok(Self { mode, bytes, glibc: None });
+        }
+        let glibc = bytes.starts_with(b"\x7fELF").then(|| glibc(&bytes)).flatten();
+        bytes.truncate(HEAD);
+        bytes.shrink_to_fit();
+        Ok(Self { mode, bytes, glibc })
+    }
+}
+
+/// The newest glibc 2.x of an ELF file's table of strings, where the versions that its symbols need stand by themselves.
+fn glibc(program: &[u8]) -> Option<u32> {
+    let texts = program.split(|byte| *byte == 0).filter_map(|text| text.strip_prefix(b"GLIBC_2."));
+    texts.filter_map(|minor| std::str::from_utf8(minor).ok()?.split('.').next()?.parse().ok()).max()
 }

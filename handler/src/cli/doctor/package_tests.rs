@@ -39,6 +39,25 @@ fn a_staged_application_is_good() {
     assert_eq!(faults(&zip, &[]), []);
 }
 
+#[test]
+fn a_program_for_a_newer_system_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    let app = root.path().join("app");
+    good(&app);
+    for (asked, doubtful) in [
+        (&b"\0GLIBC_2.2.5\0GLIBC_2.36\0"[..], false),
+        (b"\0GLIBC_2.37\0GLIBC_2.4\0", true),
+        (b" GLIBC_2.99 ", false),
+    ] {
+        fs::write(app.join("handler"), [&elf(62)[..], asked].concat()).unwrap();
+        let checks = check(&app, &Sources::default()).unwrap();
+        let program = checks.iter().find(|check| check.what == "handler").unwrap();
+        assert_eq!(program.state == State::Doubtful, doubtful, "{}", program.says);
+        assert_eq!(program.says == "asks for glibc 2.37, and where Functions run there is 2.36", doubtful);
+        assert_eq!(faults(&app, &[]), []);
+    }
+}
+
 type Spoil = fn(&Path);
 
 fn route(app: &Path, function: &str, route: &str, verb: &str) {

@@ -19,8 +19,8 @@ pub(super) async fn ask(sources: &Sources, checks: &mut [Check]) {
         Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).no_proxy().build();
     let Ok(client) = client else { return };
     let set = SETTINGS.iter().map(|setting| (setting.name, sources.value(setting.name).0));
-    let set = set
-        .chain(sources.values.get("AzureWebJobsStorage").map(|value| ("AzureWebJobsStorage", value.clone())));
+    let hosts = sources.values.iter().filter(|(name, _)| name.starts_with("AzureWebJobsStorage"));
+    let set = set.chain(hosts.map(|(name, value)| (name.as_str(), value.clone())));
     let asked = set.map(|(name, value)| {
         let (client, issuer) = (&client, sources.value("JWT_ISSUER").0);
         async move { (name, one(client, name, &value, &issuer).await) }
@@ -48,6 +48,15 @@ async fn one(client: &Client, name: &str, value: &str, issuer: &str) -> Option<F
         "JWT_JWKS_FILE" if !value.is_empty() => Some(jwks(Path::new(value))),
         "POOL_STATE" => Some(folder(Path::new(value))),
         "JWT_DISCOVERY_URL" if !value.is_empty() => Some(names_issuer(client, value, issuer).await),
+        "JWT_ISSUERS" => issuers(client, value).await,
+        "MCP_SERVERS" => {
+            let addresses = value.split([',', ' ']).filter_map(|word| word.split_once('='));
+            all(addresses.map(|(label, url)| async move { (label.to_owned(), answers(client, url).await) }))
+                .await
+        }
+        "AzureWebJobsStorage__accountName" => {
+            Some(answers(client, &format!("https://{value}.blob.core.windows.net")).await)
+        }
         "APPLICATIONINSIGHTS_CONNECTION_STRING" => {
             let mut parts = value.split(';').filter_map(|part| part.split_once('='));
             let (_, endpoint) = parts.find(|(name, _)| name.eq_ignore_ascii_case("IngestionEndpoint"))?;
@@ -62,6 +71,37 @@ async fn one(client: &Client, name: &str, value: &str, issuer: &str) -> Option<F
         }
         _ => None,
     }
+}
+
+/// Each of a list, together: what is wrong with any is told with its name. `None`: there are none.
+async fn all(asked: impl Iterator<Item = impl Future<Output = (String, Found)>>) -> Option<Found> {
+    let found = join_all(asked).await;
+    let first = found.first().map(|(_, found)| found.clone())?;
+    let wrong = found.iter().find_map(|(name, found)| Some((name, found.as_ref().err()?)));
+    Some(match wrong {
+        Some((name, (says, mend))) => Err((format!("{name}: {says}"), mend.clone())),
+        None if found.len() == 1 => first,
+        None => Ok(format!("all {} answer", found.len())),
+    })
+}
+
+/// The discovery documents of `JWT_ISSUERS`, or its sets of keys.
+async fn issuers(client: &Client, value: &str) -> Option<Found> {
+    let list: Vec<Value> = serde_json::from_str(value).ok()?;
+    let of = |entry: &Value, name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+    all(list.iter().map(|entry| {
+        let (issuer, file) = (of(entry, "issuer"), of(entry, "jwks_file"));
+        let (discovery, keys) = (of(entry, "discovery_url"), of(entry, "jwks_url"));
+        async move {
+            let found = match (discovery.is_empty(), keys.is_empty()) {
+                (false, _) => names_issuer(client, &discovery, &issuer).await,
+                (true, false) => answers(client, &keys).await,
+                (true, true) => jwks(Path::new(&file)),
+            };
+            (issuer, found)
+        }
+    }))
+    .await
 }
 
 /// Any answer will do: without a token, a refusal is a good one.
@@ -123,6 +163,7 @@ fn folder(path: &Path) -> Found {
 mod tests {
     use super::*;
     use axum::{Router, routing::get};
+    use serde_json::json;
 
     #[tokio::test]
     async fn what_answers_is_told_from_what_does_not() {
@@ -144,6 +185,29 @@ mod tests {
         assert!(said.contains("names"), "{said}");
         let (said, _) = discovered(&format!("{base}/else"), &base).await.unwrap().unwrap_err();
         assert!(said.contains("404"), "{said}");
+        let list = |more: &str| {
+            let good = json!({"issuer": format!("{base}/"), "discovery_url": document});
+            let keys = json!({"issuer": "keys", "jwks_url": base});
+            let mut list = vec![good, keys];
+            list.extend((!more.is_empty()).then(|| json!({"issuer": "b", "discovery_url": more})));
+            Value::Array(list).to_string()
+        };
+        let told = async |name: &str, value: &str| one(&client, name, value, "").await;
+        assert_eq!(told("JWT_ISSUERS", &list("")).await.unwrap().unwrap(), "all 2 answer");
+        for other in [format!("{base}/else"), document.clone()] {
+            let (said, _) = told("JWT_ISSUERS", &list(&other)).await.unwrap().unwrap_err();
+            assert!(said.starts_with("b: "), "{said}");
+        }
+        assert!(told("JWT_ISSUERS", "[]").await.is_none());
+        assert!(told("MCP_SERVERS", &format!("one={base} two={base}")).await.unwrap().is_ok());
+        let (said, _) =
+            told("MCP_SERVERS", &format!("one={base},two=http://127.0.0.1:1/")).await.unwrap().unwrap_err();
+        assert!(said.starts_with("two: does not answer"), "{said}");
+        assert!(told("MCP_SERVERS", "").await.is_none());
+        for name in ["blob", "queue", "table"].map(|kind| format!("AzureWebJobsStorage__{kind}ServiceUri")) {
+            assert!(told(&name, &base).await.unwrap().is_ok(), "{name}");
+            assert!(told(&name, "http://127.0.0.1:1/").await.unwrap().is_err(), "{name}");
+        }
         assert!(one(&client, "JWT_ISSUER", &base, "").await.is_none());
         assert!(one(&client, "CORS_ORIGINS", &base, "").await.is_none());
         let root = tempfile::tempdir().unwrap();

@@ -160,9 +160,9 @@ fn source(azure: bool, name: &str) -> String {
 
 /// A value as it may be shown.
 fn masked(name: &str, value: &str) -> String {
-    let secret = ["KEY", "SECRET", "CONNECTION_STRING", "AzureWebJobsStorage"];
+    let secret = ["KEY", "SECRET", "CONNECTION_STRING"];
     let shown = value.starts_with(REFERENCE) || value == "UseDevelopmentStorage=true" || value.is_empty();
-    if !shown && secret.iter().any(|part| name.contains(part)) {
+    if !shown && (name == "AzureWebJobsStorage" || secret.iter().any(|part| name.contains(part))) {
         "(hidden)".to_owned()
     } else {
         value.to_owned()
@@ -173,7 +173,7 @@ fn masked(name: &str, value: &str) -> String {
 fn platform(sources: &Sources, checks: &mut Vec<Check>) {
     let mut tell = |what: &str, state, says: &str, mend: &str| {
         let value = sources.values.get(what).map(|value| masked(what, value));
-        let (says, mend) = (says.to_owned(), Some(mend.to_owned()));
+        let (says, mend) = (says.to_owned(), Some(mend.to_owned()).filter(|mend| !mend.is_empty()));
         checks.push(Check { what: what.to_owned(), value, from: sources.from, state, says, mend });
     };
     let set = |name: &str| sources.values.get(name).is_some_and(|value| !value.is_empty());
@@ -198,7 +198,14 @@ fn platform(sources: &Sources, checks: &mut Vec<Check>) {
                 "a connection string: a key that can leak",
                 "Set AzureWebJobsStorage__accountName instead.",
             ),
-            _ => {}
+            (true, false) => tell("AzureWebJobsStorage", State::Good, "set", ""),
+            (false, true) => {
+                let parts: Vec<_> =
+                    sources.values.keys().filter(|name| name.starts_with("AzureWebJobsStorage__")).collect();
+                for name in parts {
+                    tell(name, State::Good, "set", "");
+                }
+            }
         }
     }
     if sources.values.get("FUNCTIONS_WORKER_RUNTIME").is_some_and(|runtime| runtime != "custom") {
@@ -283,6 +290,33 @@ mod tests {
         let checks = list(r#", {"name": "AzureWebJobsStorage", "value": "AccountKey=canary"}"#);
         assert!(of(&checks, "AzureWebJobsStorage").says.contains("contradicts"));
         assert!(!format!("{checks:?}").contains("canary"));
+    }
+
+    #[test]
+    fn what_the_host_needs_is_asked_for() {
+        let app = |settings: &str| found(&format!("[{settings}]"));
+        let setting = |name: &str, value: &str| format!(r#"{{"name": "{name}", "value": "{value}"}}"#);
+        let none = app("");
+        assert_eq!(of(&none, "AzureWebJobsStorage").state, State::Bad);
+        assert!(of(&none, "AzureWebJobsStorage").says.contains("is needed"));
+        assert_eq!(of(&found("{}"), "AzureWebJobsStorage").state, State::Bad, "a file needs it as well");
+        let keyed = app(&setting("AzureWebJobsStorage", "AccountKey=canary"));
+        assert_eq!(of(&keyed, "AzureWebJobsStorage").state, State::Doubtful);
+        assert!(of(&keyed, "AzureWebJobsStorage").says.contains("a key that can leak"));
+        assert!(!format!("{keyed:?}").contains("canary"));
+        let name = "AzureWebJobsStorage__blobServiceUri";
+        let by_identity = app(&setting(name, "https://st.blob.core.windows.net"));
+        assert_eq!(
+            (of(&by_identity, name).state, of(&by_identity, name).mend.as_deref()),
+            (State::Good, None)
+        );
+        assert!(!by_identity.iter().any(|check| check.what == "AzureWebJobsStorage"));
+        let local = found(r#"{"AzureWebJobsStorage": "UseDevelopmentStorage=true"}"#);
+        assert_eq!(of(&local, "AzureWebJobsStorage").state, State::Good);
+        for (runtime, bad) in [("custom", false), ("node", true), ("", true)] {
+            let checks = app(&setting("FUNCTIONS_WORKER_RUNTIME", runtime));
+            assert_eq!(checks.iter().any(|check| check.what == "FUNCTIONS_WORKER_RUNTIME"), bad, "{runtime}");
+        }
     }
 
     #[test]

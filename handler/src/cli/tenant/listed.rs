@@ -34,6 +34,13 @@ pub(super) fn append(file: &Path, add: &Add) -> Result<(), Fault> {
             rest.insert(name.into(), true.into());
         }
     }
+    for (name, text) in
+        [("federatedIssuer", &add.federated_issuer), ("federatedSubject", &add.federated_subject)]
+    {
+        if let Some(text) = text {
+            rest.insert(name.into(), text.as_str().into());
+        }
+    }
     tenants.push(Listed { id: add.id.clone(), rest });
     let lines: Vec<_> = tenants.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -48,7 +55,12 @@ pub(super) fn append(file: &Path, add: &Add) -> Result<(), Fault> {
 pub(super) async fn run(command: &[&str]) -> Result<(), Fault> {
     let (program, arguments) = command.split_first().ok_or("nothing to run")?;
     let done = tokio::process::Command::new(program).args(arguments).status().await;
-    let done = done.map_err(|fault| format!("{program}: {fault}"))?;
+    let done = done.map_err(|fault| match fault.kind() {
+        std::io::ErrorKind::NotFound => {
+            format!("{program} is not installed: run what is listed above where it is")
+        }
+        _ => format!("{program}: {fault}"),
+    })?;
     if done.success() { Ok(()) } else { Err(format!("`{}` failed ({done})", command.join(" ")).into()) }
 }
 
@@ -64,6 +76,8 @@ mod tests {
             own_containers: false,
             own_index: true,
             own_vault: false,
+            federated_issuer: Some("https://idp.example".into()),
+            federated_subject: Some("job".into()),
             deploy: false,
             list: None,
             place: super::super::Where { state: None },
@@ -82,7 +96,7 @@ mod tests {
             [
                 "[",
                 r#"  {"id":"contoso","federatedSubject":"s","ownVault":true},"#,
-                r#"  {"id":"acme","displayName":"Acme \"West\"","ownIndex":true,"plan":"standard"}"#,
+                r#"  {"id":"acme","displayName":"Acme \"West\"","federatedIssuer":"https://idp.example","federatedSubject":"job","ownIndex":true,"plan":"standard"}"#,
                 "]"
             ]
         );
@@ -98,7 +112,8 @@ mod tests {
     async fn a_command_that_fails_is_told() {
         let failed = run(&["false"]).await.unwrap_err().to_string();
         assert!(failed.contains("`false` failed"), "{failed}");
-        assert!(run(&["no-such-program"]).await.unwrap_err().to_string().contains("no-such-program"));
+        let absent = run(&["no-such-program"]).await.unwrap_err().to_string();
+        assert!(absent.contains("no-such-program is not installed"), "{absent}");
         run(&["true", "$(id)"]).await.unwrap();
     }
 }
