@@ -10,6 +10,7 @@ from where import ROOT, foreign
 
 RULES = tomllib.loads((ROOT / "deny.toml").read_text())
 IGNORED = {each["id"] for each in RULES["advisories"]["ignore"]}
+CRATES_IO = "registry+https://github.com/rust-lang/crates.io-index"
 ALLOWED = set(RULES["licenses"]["allow"])
 
 
@@ -61,6 +62,24 @@ def test_an_advisory_of_tomorrow_is_seen():
     assert [hit[:2] for hit in hits] == [("RUSTSEC-2099-0001", "tokio")]
     tomorrow["advisory"]["withdrawn"] = "2099-01-02"
     assert advisories.affected(bought(), [tomorrow], set()) == ([], [])
+
+
+def banned(parts):
+    """What deny.toml lets nobody use, or is from elsewhere than crates.io."""
+    rules = [each["crate"].partition("@")[::2] for each in RULES["bans"]["deny"]]
+    strangers = {name for (name, _), package in parts.items() if package.get("source", CRATES_IO) != CRATES_IO}
+    return strangers | {name for name, version in parts for crate, range_ in rules if crate == name and advisories.meets(version, range_ or "*")}
+
+
+def test_nothing_is_locked_that_is_banned_or_from_elsewhere():
+    # Of what the lock has and no feature asks for, cargo builds nothing.
+    lines = sbom.cargo("tree", "--locked", "--workspace", "--target", "all", "--edges", "all", "--prefix", "none", "--format", "{p}").splitlines()
+    used = {(name, version.removeprefix("v")) for name, version, *_ in map(str.split, filter(None, lines))}
+    lock = {part: package for part, package in sbom.locked().items() if part in used}
+    assert len(lock) > 200 and banned(lock) == set()
+    assert RULES["sources"] == {"unknown-registry": "deny", "unknown-git": "deny"}
+    bad = {("ring", "0.17.14"): {"source": CRATES_IO}, ("jsonwebtoken", "10.2.0"): {"source": CRATES_IO}, ("mine", "1.0.0"): {"source": "git+https://example.com/mine"}}
+    assert banned(lock | bad) == {"ring", "jsonwebtoken", "mine"}
 
 
 @pytest.mark.parametrize("version, requirement, met", [
