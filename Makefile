@@ -115,7 +115,11 @@ sabotage: ## Take the guards away one by one: a test falls for each
 
 mutants: ## Mutate what decides who gets in (installs cargo-mutants if it is missing)
 	@command -v cargo-mutants >/dev/null || $(CARGO) install --locked cargo-mutants
-	$(CARGO) mutants --package pool --output target
+	$(CARGO) mutants --package pool --output target/mutants/pool
+	$(CARGO) mutants --no-config --minimum-test-timeout 60 --package handler --file handler/src/problem.rs --output target/mutants/problem -- --lib
+	$(CARGO) mutants --no-config --minimum-test-timeout 60 --package local --file handler/local/src/render.rs --output target/mutants/sqlite -- --test adapters
+	$(CARGO) mutants --no-config --minimum-test-timeout 60 --package azure --file handler/azure/src/records/render.rs --output target/mutants/cosmos -- --test cosmos
+	$(CARGO) mutants --no-config --minimum-test-timeout 60 --package azure --file handler/azure/src/index/filter.rs --output target/mutants/odata -- --lib --test search
 
 FUZZ_SECONDS ?= 60
 fuzz: ## Fuzz each target for FUZZ_SECONDS (installs cargo-fuzz if it is missing)
