@@ -23,6 +23,7 @@ OPENED = [
     ("tenant.bicep", "defaultTtl: -1", "defaultTtl: 60", "tenantWalls[2]/documents"),
     ("tenant.bicep", "enablePurgeProtection: true", "enablePurgeProtection: false", "tenantWalls[2]/tenantVault"),
     ("tenant.bicep", "keyOps: ['wrapKey', 'unwrapKey']", "keyOps: ['wrapKey', 'unwrapKey', 'sign']", "tenantWalls[0]/key"),
+    ("storage.bicep", "  location: location\n", "  location: '${location}2'\n", "storage/account"),
     ("search.bicep", "disableLocalAuth: true", "disableLocalAuth: false", "search/service"),
     ("vault.bicep", "enablePurgeProtection: true", "enablePurgeProtection: false", "vault/vault"),
     ("vault.bicep", "categoryGroup: 'audit', enabled: true", "categoryGroup: 'audit', enabled: false", "vault/diagnostics"),

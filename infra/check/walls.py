@@ -26,7 +26,7 @@ def document(file: str) -> dict:
 FREE = {
     r"Microsoft\.Authorization/.*|.*/sqlRoleAssignments": (r"properties\..*", "test_access.py asks what they allow"),
     r".*/federatedIdentityCredentials": (r"properties\..*", "test_rules.py: they are the tenant's own"),
-    r".*": (r"location|tags\..*|.*\.displayName|.*\.description|.*\.metadata\.(tenantId|tenantScope)", "test_rules.py holds tags; the rest is for the eye"),
+    r".*": (r"tags\..*|.*\.displayName|.*\.description|.*\.metadata\.(tenantId|tenantScope)", "test_rules.py holds tags; the rest is for the eye"),
 }
 
 STORE = {
@@ -101,6 +101,8 @@ RETRY = {"properties.eventDeliverySchema": "EventGridSchema", "properties.retryP
 NOTHING = {"body": {"bytes": 0}, "headers": []}
 APP = "«app/identity.properties.clientId»"
 
+# Where everything is, but for what is everywhere.
+REGION, EVERYWHERE = "westeurope", {"alerts/people": "global"}
 # By key, or by a pattern of keys.
 WALLS = {
     "identity/identity|tenantWalls.*/(identity|workload)|group|storage/(queueService|queues.*)": {},
@@ -285,6 +287,8 @@ def breaches(found: Deployment, walls: dict) -> list[str]:
         patterns = [pattern for pattern in walls if re.fullmatch(pattern, each.key)]
         unmet -= set(patterns)
         wanted = {path: said for pattern in patterns for path, said in flat("", real(walls[pattern]))}
+        if "location" in each.body:
+            wanted["location"] = EVERYWHERE.get(each.key, REGION)
         body = {path: said for path, said in flat("", {name: said for name, said in each.body.items() if name != "name"}) if not free(each, path)}
         told += [f"{each.key}: {path} is {body.get(path, 'not there')!r}" for path in wanted if body.get(path) != wanted[path]]
         told += [f"{each.key}: {path} is held by nothing" for path in body.keys() - wanted.keys()]

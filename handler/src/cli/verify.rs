@@ -69,7 +69,8 @@ pub(super) struct Verify {
     /// Only these checks. May be given many times, and end with `*`.
     #[arg(long, value_name = "CHECK", num_args = 1..)]
     only: Vec<String>,
-    /// For a pipeline: a check that could not be run is a finding as well, unless it is one of these. May be given many times, and end with `*`.
+    /// For a pipeline: a check that could not be run is a finding as well, unless it is one of these, which may end with
+    /// `*`.
     #[arg(long, value_name = "CHECK", num_args = 0..)]
     may_not_run: Option<Vec<String>>,
     /// A header for every request, such as a gateway's key: `name: value`; `@file` reads a file. May be given many times.

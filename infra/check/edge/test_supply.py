@@ -42,8 +42,12 @@ def needed(name="handler"):
 
 def astray(bill):
     """What is in the bill and not reached in the lock, what a listed part depends on that is not listed, and what is not of the lock's bytes."""
-    sums = {(name, version): package.get("checksum") for (name, version), package in sbom.locked().items()}
-    altered = {part["name"] for part in bill["components"] if [each["content"] for each in part.get("hashes", [])] != list(filter(None, [sums.get((part["name"], part["version"]))]))}
+    lock = sbom.locked()
+    altered = set()
+    for part in bill["components"]:
+        checksum = lock.get((part["name"], part["version"]), {}).get("checksum")
+        if [each["content"] for each in part.get("hashes", [])] != ([checksum] if checksum else []):
+            altered.add(part["name"])
     parts = {part["bom-ref"] for part in [bill["metadata"]["component"], *bill["components"]]}
     dangling = {ref for each in bill["dependencies"] for ref in [each["ref"], *each["dependsOn"]]} ^ parts
     return (listed(bill) - needed()) | dangling | altered

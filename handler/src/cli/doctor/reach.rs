@@ -1,7 +1,7 @@
 //! Whether what settings name is there.
 
 use super::{Check, State, settings::Sources};
-use crate::config::SETTINGS;
+use crate::config::{SETTINGS, words};
 use futures::future::join_all;
 use pool::token::Jwks;
 use reqwest::Client;
@@ -50,7 +50,8 @@ async fn one(client: &Client, name: &str, value: &str, issuer: &str) -> Option<F
         "JWT_DISCOVERY_URL" if !value.is_empty() => Some(names_issuer(client, value, issuer).await),
         "JWT_ISSUERS" => issuers(client, value).await,
         "MCP_SERVERS" => {
-            let addresses = value.split([',', ' ']).filter_map(|word| word.split_once('='));
+            let words = words(value);
+            let addresses = words.iter().filter_map(|word| word.split_once('='));
             all(addresses.map(|(label, url)| async move { (label.to_owned(), answers(client, url).await) }))
                 .await
         }
@@ -122,7 +123,7 @@ async fn names_issuer(client: &Client, url: &str, issuer: &str) -> Found {
     let wrong = |says: String| {
         Err((
             says,
-            "JWT_ISSUER must be exactly what `issuer` says in the provider's discovery document.".into(),
+            "The issuer must be exactly what `issuer` says in the provider's discovery document.".into(),
         ))
     };
     let text = match client.get(url).send().await {
@@ -199,7 +200,7 @@ mod tests {
             assert!(said.starts_with("b: "), "{said}");
         }
         assert!(told("JWT_ISSUERS", "[]").await.is_none());
-        assert!(told("MCP_SERVERS", &format!("one={base} two={base}")).await.unwrap().is_ok());
+        assert!(told("MCP_SERVERS", &format!("one={base}, two={base}")).await.unwrap().is_ok());
         let (said, _) =
             told("MCP_SERVERS", &format!("one={base},two=http://127.0.0.1:1/")).await.unwrap().unwrap_err();
         assert!(said.starts_with("two: does not answer"), "{said}");

@@ -23,6 +23,9 @@ const PLATFORM: [&str; 11] = [
     "DEPLOYMENT_",
     "MSI_",
 ];
+/// What may be seen of the host's storage, `AzureWebJobsStorage__…`.
+const NO_SECRETS: [&str; 6] =
+    ["accountName", "blobServiceUri", "queueServiceUri", "tableServiceUri", "credential", "clientId"];
 /// A value that Key Vault has, and nobody else sees.
 const REFERENCE: &str = "@Microsoft.KeyVault(";
 
@@ -160,9 +163,12 @@ fn source(azure: bool, name: &str) -> String {
 
 /// A value as it may be shown.
 fn masked(name: &str, value: &str) -> String {
-    let secret = ["KEY", "SECRET", "CONNECTION_STRING"];
-    let shown = value.starts_with(REFERENCE) || value == "UseDevelopmentStorage=true" || value.is_empty();
-    if !shown && (name == "AzureWebJobsStorage" || secret.iter().any(|part| name.contains(part))) {
+    let secret = ["KEY", "SECRET", "CONNECTION_STRING", "AzureWebJobsStorage"];
+    let shown = value.starts_with(REFERENCE)
+        || value == "UseDevelopmentStorage=true"
+        || value.is_empty()
+        || name.strip_prefix("AzureWebJobsStorage__").is_some_and(|part| NO_SECRETS.contains(&part));
+    if !shown && secret.iter().any(|part| name.contains(part)) {
         "(hidden)".to_owned()
     } else {
         value.to_owned()
@@ -310,7 +316,10 @@ mod tests {
             (of(&by_identity, name).state, of(&by_identity, name).mend.as_deref()),
             (State::Good, None)
         );
+        assert_eq!(of(&by_identity, name).value.as_deref(), Some("https://st.blob.core.windows.net"));
         assert!(!by_identity.iter().any(|check| check.what == "AzureWebJobsStorage"));
+        let secret = app(&setting("AzureWebJobsStorage__clientSecret", "canary"));
+        assert_eq!(of(&secret, "AzureWebJobsStorage__clientSecret").value.as_deref(), Some("(hidden)"));
         let local = found(r#"{"AzureWebJobsStorage": "UseDevelopmentStorage=true"}"#);
         assert_eq!(of(&local, "AzureWebJobsStorage").state, State::Good);
         for (runtime, bad) in [("custom", false), ("node", true), ("", true)] {
