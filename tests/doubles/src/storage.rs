@@ -6,8 +6,10 @@ pub use front::{AUDIENCE, Storage};
 
 use crate::{Ca, install};
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
+    io::{BufRead, BufReader},
+    net::{Ipv4Addr, SocketAddr},
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
@@ -32,16 +34,9 @@ impl Azurite {
     /// # Panics
     /// If `node` or `npm` is absent, or the server does not start.
     pub fn start(ca: &Ca) -> Self {
-        // Somebody else may have taken a port that was free a moment ago: then it ends at once.
-        let mut tries = (0..5).map(|_| Self::spawn(ca));
-        tries.find_map(|mut azurite| azurite.listens().then_some(azurite)).expect("azurite starts")
-    }
-
-    fn spawn(ca: &Ca) -> Self {
         let script = install::servers().join("node_modules/azurite/dist/src/azurite.js");
         let folder = tempfile::tempdir().unwrap();
-        let [blob, queue, table] = free_ports();
-        let process = Command::new("node")
+        let mut process = Command::new("node")
             .args(["--import", ENDS_WITH_US])
             .arg(script)
             .args(["--silent", "--loose", "--skipApiVersionCheck", "--disableTelemetry", "--oauth", "basic"])
@@ -51,13 +46,26 @@ impl Azurite {
             .arg(ca.folder().join("cert.pem"))
             .arg("--key")
             .arg(ca.folder().join("key.pem"))
-            .args(["--blobPort", &blob.to_string(), "--queuePort", &queue.to_string()])
-            .args(["--tablePort", &table.to_string()])
+            // It takes ports that are free, and tells them: one that we chose might be taken before it begins.
+            .args(["--blobPort", "0", "--queuePort", "0", "--tablePort", "0"])
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
             .expect("`node` is not to be found; these tests need Node.js 20 or later");
+        let told = told(process.stdout.take().expect("its output"));
+        let port = |service: &str| {
+            let said = format!("Azurite {service} service is successfully listening at https://127.0.0.1:");
+            let begun = Instant::now();
+            loop {
+                let line = told.recv_timeout(PATIENCE.saturating_sub(begun.elapsed()));
+                let line = line.unwrap_or_else(|_| panic!("azurite does not tell where {service} listens"));
+                if let Some(port) = line.strip_prefix(&said) {
+                    return port.parse().expect("a port");
+                }
+            }
+        };
+        let (blob, queue) = (port("Blob"), port("Queue"));
         Self { process, blob, queue, _folder: folder }
     }
 
@@ -90,18 +98,6 @@ impl Azurite {
     pub fn pid(&self) -> u32 {
         self.process.id()
     }
-
-    /// Waits until it listens; `false`: it has ended.
-    fn listens(&mut self) -> bool {
-        let begun = Instant::now();
-        for address in [self.blob_address(), self.queue_address()] {
-            while TcpStream::connect(address).is_err() && self.process.try_wait().unwrap().is_none() {
-                assert!(begun.elapsed() < PATIENCE, "azurite does not listen on {address}");
-                thread::sleep(Duration::from_millis(50));
-            }
-        }
-        self.process.try_wait().unwrap().is_none()
-    }
 }
 
 impl Drop for Azurite {
@@ -111,8 +107,14 @@ impl Drop for Azurite {
     }
 }
 
-/// Ports that were free a moment ago.
-fn free_ports<const N: usize>() -> [u16; N] {
-    let held: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    held.map(|listener| listener.local_addr().unwrap().port())
+/// The lines that a process prints, read to its end, lest it wait for a reader.
+fn told(output: ChildStdout) -> mpsc::Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            // Once it listens, nobody asks any more.
+            let _ = sender.send(line);
+        }
+    });
+    lines
 }
