@@ -113,8 +113,10 @@ nightly: ## The same, at length, and the fuzzers
 sabotage: ## Take the guards away one by one: a test falls for each
 	tests/sabotage.sh
 
+mutants: export TESTDATA := $(abspath $(TESTDATA))
 mutants: ## Mutate what decides who gets in (installs cargo-mutants if it is missing)
 	@command -v cargo-mutants >/dev/null || $(CARGO) install --locked cargo-mutants
+	@mkdir -p target/mutants
 	$(CARGO) mutants --package pool --output target/mutants/pool
 	$(CARGO) mutants --no-config --minimum-test-timeout 60 --package handler --file handler/src/problem.rs --output target/mutants/problem -- --lib
 	$(CARGO) mutants --no-config --minimum-test-timeout 60 --package local --file handler/local/src/render.rs --output target/mutants/sqlite -- --test adapters
