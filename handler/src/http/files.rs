@@ -1,5 +1,6 @@
 //! `files`.
 
+mod form;
 pub(crate) mod upload;
 
 use crate::{

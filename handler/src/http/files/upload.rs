@@ -1,15 +1,11 @@
 //! Bytes on their way in: streamed, never whole in memory.
 
+use super::form::{Form, Part};
 use crate::{
     answer,
     call::{Call, TENANT_NAMES},
 };
-use axum::{
-    body::Bytes,
-    extract::{FromRequest, Multipart, Request, multipart::Field},
-    http::header,
-    response::Response,
-};
+use axum::{body::Bytes, http::header, response::Response};
 use futures::StreamExt;
 use pool::{
     Digest, Error, Metadata, Scope, Versioned,
@@ -36,8 +32,7 @@ pub(super) async fn raw(call: Call, filename: String) -> Result<Response, Error>
 /// One part is the file, `file`; parts before it may be `filename`, `content_type` and `metadata` (a JSON object).
 /// Should the form turn out bad after that, what was stored is taken back.
 pub(super) async fn multipart(call: Call) -> Result<Response, Error> {
-    let request = Request::from_parts(call.parts, call.body);
-    let mut form = Multipart::from_request(request, &()).await.map_err(|_| malformed())?;
+    let mut form = Form::open(call.parts, call.body).await?;
     let mut stored = None;
     let digest = call.digest.unwrap_or_default();
     match (parts(&call.scope, &mut form, &mut stored, &digest).await, stored) {
@@ -53,11 +48,10 @@ pub(super) async fn multipart(call: Call) -> Result<Response, Error> {
 
 /// Reads a form for nothing but its hash.
 pub(crate) async fn drain(call: Call, digest: &Digest) -> Result<(), Error> {
-    let request = Request::from_parts(call.parts, call.body);
-    let mut form = Multipart::from_request(request, &()).await.map_err(|_| malformed())?;
-    while let Some(mut part) = form.next_field().await.map_err(|_| malformed())? {
+    let mut form = Form::open(call.parts, call.body).await?;
+    while let Some(mut part) = form.next().await? {
         let mut hash = blake3::Hasher::new();
-        while let Some(chunk) = part.chunk().await.map_err(|_| malformed())? {
+        while let Some(chunk) = part.chunk().await? {
             hash.update(&chunk);
         }
         add(digest, &part, &hash.finalize());
@@ -67,12 +61,12 @@ pub(crate) async fn drain(call: Call, digest: &Digest) -> Result<(), Error> {
 
 async fn parts(
     scope: &Scope,
-    form: &mut Multipart,
+    form: &mut Form,
     stored: &mut Option<Versioned<File>>,
     digest: &Digest,
 ) -> Result<(), Error> {
     let mut new = NewFile { filename: String::new(), content_type: None, metadata: Metadata::new() };
-    while let Some(part) = form.next_field().await.map_err(|_| malformed())? {
+    while let Some(part) = form.next().await? {
         let name = part.name().unwrap_or_default().to_owned();
         let refused =
             |rule| Err(Error::invalid(format!("/{}", name.chars().take(64).collect::<String>()), rule));
@@ -105,20 +99,16 @@ async fn parts(
 
 /// Adds a part to the hash of its form: what it is called, and its bytes. A form is framed anew whenever it is sent, so its
 /// own bytes say nothing.
-fn add(digest: &Digest, part: &Field<'_>, bytes: &blake3::Hash) {
+fn add(digest: &Digest, part: &Part<'_>, bytes: &blake3::Hash) {
     let named = [part.name(), part.file_name(), part.content_type()];
     digest.add(json!([named, bytes.to_hex().as_str()]).to_string().as_bytes());
-}
-
-fn malformed() -> Error {
-    Error::invalid("", "the multipart body is malformed")
 }
 
 /// Passes the part on as it comes: the form lends it, and the store wants to own what it reads.
 async fn store(
     scope: &Scope,
     new: NewFile,
-    mut part: Field<'_>,
+    mut part: Part<'_>,
     digest: &Digest,
 ) -> Result<Versioned<File>, Error> {
     let (sender, receiver) = mpsc::channel::<std::io::Result<Bytes>>(2);
@@ -148,9 +138,9 @@ async fn store(
     tokio::join!(files.upload(new, body.boxed()), feed).0
 }
 
-async fn text(mut part: Field<'_>, digest: &Digest) -> Result<String, Error> {
+async fn text(mut part: Part<'_>, digest: &Digest) -> Result<String, Error> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = part.chunk().await.map_err(|_| malformed())? {
+    while let Some(chunk) = part.chunk().await? {
         bytes.extend_from_slice(&chunk);
         if bytes.len() > MAX_TEXT {
             return Err(Error::TooLarge { limit: MAX_TEXT as u64 });
