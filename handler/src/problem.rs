@@ -134,6 +134,7 @@ mod tests {
     fn each_error_answers_with_its_own_status_and_headers() {
         let refused = |presented| Error::Unauthenticated { check: "c", presented };
         let exhausted = |seconds| Error::Exhausted { retry_after: std::time::Duration::from_secs(seconds) };
+        let too_much = Error::TooMuch(pool::FieldError { pointer: "/a".into(), message: "b".into() });
         let away = Error::Unavailable(PortError::unavailable("c"));
         for (error, name, challenge, retry) in [
             (Error::invalid("/a", "b"), "invalid-request", None, None),
@@ -144,6 +145,7 @@ mod tests {
             (Error::Conflict("c".into()), "conflict", None, None),
             (Error::Stale, "precondition-failed", None, None),
             (Error::TooLarge { limit: 1 }, "too-large", None, None),
+            (too_much, "too-large", None, None),
             (Error::UnsupportedMedia("m".into()), "unsupported-media-type", None, None),
             (Error::KeyReused, "idempotency-key-reused", None, None),
             (exhausted(0), "too-many-requests", None, Some("1")),
@@ -160,6 +162,9 @@ mod tests {
             assert_eq!(header(header::RETRY_AFTER), retry, "{name}");
             let body = response.into_body().collect().now_or_never().unwrap().unwrap().to_bytes();
             let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            let named = matches!(error, Error::Invalid(_) | Error::TooMuch(_));
+            let named = named.then(|| json!([{"pointer": "/a", "message": "b"}]));
+            assert_eq!(body.get("errors"), named.as_ref(), "{name}");
             assert_eq!(body["type"], format!("urn:pooled-agents:problem:{name}"));
             assert_eq!((&body["title"], &body["status"]), (&json!(known.2), &json!(known.0)), "{name}");
             assert_eq!(

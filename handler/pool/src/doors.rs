@@ -5,7 +5,7 @@ mod cache;
 use crate::{
     Error, Platform, Scope, SealKeys, SecurityEvent, Settings, TenantStatus,
     ports::{BlobName, Entropy, Kind, PortError, PortResult, Ports, SearchMode, SearchQuery, Visibility},
-    scope::{Actor, Caller, Pool},
+    scope::{Actor, Pool},
     seal::{Job, Operation, Sealer},
     token::{MAX_TOKEN, TokenRules},
 };
@@ -67,8 +67,8 @@ impl Doors {
             SecurityEvent::TenantMismatch.raise(Some(&tenant.id), "x-tenant-id");
             return Err(Error::Forbidden(MISMATCH));
         }
-        let caller = Caller { user: token.user.clone(), admin: token.granted.admin };
-        Ok(Scope::new(&self.pool, tenant.id, tenant.record, Actor::User(caller), token.granted.permissions))
+        let actor = Actor::User(token.caller());
+        Ok(Scope::new(&self.pool, tenant.id, tenant.record, actor, token.granted.permissions))
     }
 
     /// The platform's door: a verified token for its audience, which opens no tenant, as no tenant's token opens this.

@@ -3,6 +3,7 @@
 use crate::{
     Error, Scope,
     ports::{Kind, Query},
+    scope::SERVED_MS,
     store::{self, Document, newest},
 };
 use serde::{Deserialize, Serialize};
@@ -81,6 +82,8 @@ pub struct RunEvents {
     pub(crate) rests: bool,
     /// Reads that found nothing, in a row.
     pub(crate) quiet: u32,
+    /// Until when the reader is taken to be served.
+    pub(crate) served_until_ms: i64,
 }
 
 impl RunEvents {
@@ -88,8 +91,14 @@ impl RunEvents {
     /// for the client. The events alone are read, but for a look at the run now and then.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when the run is gone, or the store's failure.
+    /// [`Error::NotFound`] when the run is gone; [`Error::Unauthenticated`] or [`Error::Forbidden`] when the reader's token
+    /// has expired or the tenant is suspended; or the store's failure.
     pub async fn next(&mut self) -> Result<(Vec<RunEvent>, bool), Error> {
+        let now_ms = self.scope.now().as_millisecond();
+        if now_ms >= self.served_until_ms {
+            self.scope.still_served().await?;
+            self.served_until_ms = now_ms + SERVED_MS;
+        }
         if self.quiet >= QUIET {
             self.rests = self.scope.runs().stored(&self.thread, &self.run).await?.value.run.status.rests();
             self.quiet = 0;

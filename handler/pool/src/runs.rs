@@ -18,6 +18,7 @@ use crate::{
     outbox::Promise,
     ports::{Item, Kind, PortError, Query, Usage},
     rules::{Rules, marked},
+    scope::SERVED_MS,
     steps::Step,
     store::{self, Document, newest},
 };
@@ -311,7 +312,8 @@ impl Runs<'_> {
     pub async fn follow(&self, thread_id: &str, id: &str, after: Option<u64>) -> Result<RunEvents, Error> {
         let rests = self.stored(thread_id, id).await?.value.run.status.rests();
         let (thread, run) = (thread_id.to_owned(), id.to_owned());
-        Ok(RunEvents { scope: self.0.clone(), thread, run, after, rests, quiet: 0 })
+        let served_until_ms = self.0.now().as_millisecond() + SERVED_MS;
+        Ok(RunEvents { scope: self.0.clone(), thread, run, after, rests, quiet: 0, served_until_ms })
     }
 
     pub(crate) async fn stored(&self, thread_id: &str, id: &str) -> Result<Versioned<StoredRun>, Error> {

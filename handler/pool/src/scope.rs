@@ -1,7 +1,7 @@
 //! What a tenant's user may do, as a value.
 
 use crate::{
-    Error, Permission, SealedJob, SecurityEvent, Settings, TenantId, TenantRecord,
+    Error, Permission, SealedJob, SecurityEvent, Settings, TenantId, TenantRecord, TenantStatus,
     access::Permissions,
     agents::Agents,
     files::Files,
@@ -20,6 +20,9 @@ use crate::{
 use jiff::Timestamp;
 use std::{borrow::Cow, sync::Arc};
 
+/// How old the knowledge may be that whoever goes on for long is [still served](Scope::still_served), in milliseconds.
+pub(crate) const SERVED_MS: i64 = 5_000;
+
 /// What all scopes share.
 pub(crate) struct Pool {
     pub(crate) ports: Ports,
@@ -32,6 +35,8 @@ pub(crate) struct Pool {
 pub(crate) struct Caller {
     pub(crate) user: Arc<str>,
     pub(crate) admin: bool,
+    /// From when its token is refused, in Unix seconds.
+    pub(crate) refused_from: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -127,6 +132,21 @@ impl Scope {
         }
         SecurityEvent::TenantMismatch.raise(Some(&self.tenant), by);
         Err(Error::Forbidden("the request names another tenant than its token"))
+    }
+
+    /// Passes if the caller would be let in anew: for what goes on longer than a request.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::Forbidden`], or the directory's failure.
+    pub(crate) async fn still_served(&self) -> Result<(), Error> {
+        if let Actor::User(caller) = &self.actor
+            && self.seconds() >= caller.refused_from
+        {
+            return Err(Error::Unauthenticated { check: "expired", presented: true });
+        }
+        let record = self.ports().directory.get(self.tenant.as_str()).await?;
+        let served = record.is_some_and(|record| record.status == TenantStatus::Active);
+        if served { Ok(()) } else { Err(Error::Forbidden("the tenant is suspended")) }
     }
 
     /// The tenant's agents.

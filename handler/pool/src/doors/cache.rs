@@ -3,6 +3,7 @@
 use crate::{
     TenantId, TenantRecord,
     access::{Granted, Grants},
+    scope::Caller,
     token::Claims,
 };
 use jiff::Timestamp;
@@ -17,7 +18,7 @@ const TENANT_MS: i64 = 5_000;
 /// A token that was verified, in the form that requests need.
 pub(super) struct KnownToken {
     pub(super) tenant: String,
-    pub(super) user: Arc<str>,
+    user: Arc<str>,
     pub(super) granted: Granted,
     refused_from: i64,
 }
@@ -27,6 +28,10 @@ impl KnownToken {
         let granted = grants.of(&claims.roles, &claims.scopes);
         let (tenant, user) = (claims.tenant, claims.subject.into());
         Self { tenant, user, granted, refused_from: claims.refused_from }
+    }
+
+    pub(super) fn caller(&self) -> Caller {
+        Caller { user: self.user.clone(), admin: self.granted.admin, refused_from: self.refused_from }
     }
 }
 

@@ -6,12 +6,13 @@ mod tools;
 
 use super::{Ending, Lease, Move, RunError, Runs, Status, StoredRun};
 use crate::{
-    Error, Scope, TenantStatus, Versioned,
+    Error, Scope, Versioned,
     events::StoredEvent,
     ids::IdSource,
     messages::Message,
     outbox::Promise,
     ports::{AgentRef, Etag, Item, Kind, PortError, Query, StepRequest, Write},
+    scope::SERVED_MS,
     store, telemetry,
 };
 use futures::{StreamExt, TryStreamExt};
@@ -22,8 +23,6 @@ const MAX_CALLS: u32 = 32;
 /// Failures of the model in a row that a run survives.
 const MAX_FAILURES: u32 = 3;
 
-/// How old the knowledge may be that the tenant is served.
-const SERVED_MS: i64 = 5_000;
 /// What a model is shown of a thread, and what a run may add to it: in bytes, each.
 const MAX_ITEMS: usize = 512 * 1024;
 
@@ -303,11 +302,7 @@ impl Driver<'_> {
         if now_ms < self.served_until_ms {
             return Ok(());
         }
-        let record = self.scope.ports().directory.get(self.scope.tenant().as_str()).await?;
-        let served = record.is_some_and(|record| record.status == TenantStatus::Active);
-        if !served {
-            return Err(Stop::Fault(Error::Forbidden("the tenant is suspended")));
-        }
+        self.scope.still_served().await?;
         self.served_until_ms = now_ms + SERVED_MS;
         Ok(())
     }

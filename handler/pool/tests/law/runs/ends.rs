@@ -3,7 +3,7 @@
 use super::*;
 use futures::{StreamExt, stream};
 use pool::{
-    Operation, TenantRecord, TenantStatus,
+    Error, Operation, TenantRecord, TenantStatus,
     ports::{Directory, ModelEvent, PortError, QueueName, Usage},
 };
 use serde_json::json;
@@ -246,10 +246,27 @@ async fn a_suspended_tenants_run_stops_and_goes_on() {
     let suspended = TenantRecord { status: TenantStatus::Suspended, ..TenantRecord::new("contoso", "") };
     let job = world.queue.take(QueueName::Runs).unwrap();
     let (scope, job) = world.doors.open(job.as_str(), Operation::DriveRun).await.unwrap();
+    let mut reader = user.runs().follow(&run.thread_id, &run.id, None).await.unwrap();
     world.directory.put(&suspended).await.unwrap();
+    assert!(reader.next().await.is_ok());
+    world.pass(5);
+    forbidden(reader.next().await);
     forbidden(scope.runs().drive(&job.target).await);
     assert!(world.model.asked().is_empty());
     world.directory.put(&TenantRecord::new("contoso", "")).await.unwrap();
     world.sweep(1).await;
     assert_ended(&world, &user, &run, Status::Completed).await;
+}
+
+/// TM-07: whoever follows a run does so as long as the token is good.
+#[tokio::test(start_paused = true)]
+async fn a_run_is_not_followed_with_an_expired_token() {
+    let world = World::new();
+    let user = world.user("contoso", "alice").await;
+    let run = queued(&world, &user, json!([])).await;
+    let mut reader = user.runs().follow(&run.thread_id, &run.id, None).await.unwrap();
+    world.pass(3659);
+    assert!(reader.next().await.is_ok());
+    world.pass(5);
+    assert!(matches!(reader.next().await, Err(Error::Unauthenticated { check: "expired", .. })));
 }
