@@ -25,6 +25,8 @@ pub(crate) enum Promise {
     EraseAgent,
     /// What is under a deleted thread will go.
     EraseThread,
+    /// What the index has of a deleted document will go.
+    EraseDocument,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,7 +58,7 @@ impl Scope {
         let (operation, queue) = match promise {
             Promise::Ingest => (Operation::Ingest, QueueName::Ingest),
             Promise::DriveRun => (Operation::DriveRun, QueueName::Runs),
-            Promise::EraseAgent | Promise::EraseThread => return,
+            Promise::EraseAgent | Promise::EraseThread | Promise::EraseDocument => return,
         };
         let job = Job { operation, target: target.to_owned() };
         let pushed = match self.sealed(&job) {

@@ -11,7 +11,6 @@ use crate::{
     ports::{EntryKey, Hit, SearchMode, SearchQuery, Visibility},
     rules::Rules,
 };
-use documents::StoredDocument;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -238,7 +237,7 @@ impl Search<'_> {
 
     async fn stands(&self, source: &Source, visibility: &Visibility) -> Result<bool, Error> {
         Ok(match source {
-            Source::Document(id) => self.0.store().get::<StoredDocument>(id).await?.is_some(),
+            Source::Document(id) => self.is_there(id).await?,
             Source::File(id) => self.0.store().get::<StoredFile>(id).await?.is_some_and(|file| {
                 let owner = &file.value.file.user_id;
                 let seen = match visibility {

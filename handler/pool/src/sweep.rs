@@ -74,6 +74,7 @@ impl Sweep<'_> {
         match promise.promise {
             Promise::EraseAgent => self.0.agents().erase(&id).await,
             Promise::EraseThread => self.0.threads().erase(&id).await,
+            Promise::EraseDocument => self.0.search().erase(&id).await,
             Promise::DriveRun if self.run_is_over(&id).await? => Ok(()),
             Promise::Ingest if promise.tries > MAX_TRIES => self.0.files().give_up(&id).await,
             Promise::DriveRun | Promise::Ingest => {

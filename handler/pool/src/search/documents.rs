@@ -2,9 +2,10 @@
 
 use super::{Search, Source};
 use crate::{
-    Error, FieldError,
+    Error, FieldError, Versioned,
     filter::Scalar,
-    ports::{Entry, Kind, Write},
+    outbox::{Outbox, Promise},
+    ports::{Entry, EntryKey, Kind, PortError, Write},
     rules::Rules,
     settings::FieldType,
     store::{self, Document},
@@ -18,6 +19,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const MAX_BATCH: usize = 1_000;
 /// The longest content, in bytes.
 const MAX_CONTENT: usize = 32 * 1024;
+/// How long after it wrote the records a request may still write to the index.
+const BUSY_S: i64 = 60;
+/// Tries of a removal that another write overtakes.
+const TRIES: usize = 8;
 
 /// What became of a document of a batch.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -44,6 +49,12 @@ pub struct Broken {
 pub(crate) struct StoredDocument {
     id: String,
     updated_at: i64,
+    /// Unix seconds until which somebody may be writing to the index.
+    #[serde(default)]
+    busy_until: i64,
+    /// It is deleted, and what is written behind our back is still to be removed.
+    #[serde(default)]
+    pub(super) gone: bool,
 }
 
 impl Document for StoredDocument {
@@ -96,13 +107,66 @@ impl Search<'_> {
         let size = (1..=MAX_BATCH).contains(&ids.len());
         Rules::default().that(size, "/ids", format!("must have 1 to {MAX_BATCH} items")).done()?;
         let ids: BTreeSet<&String> = ids.iter().filter(|id| is_document_id(id)).collect();
-        for batch in ids.into_iter().collect::<Vec<_>>().chunks(100) {
-            let writes = batch.iter().map(|id| Write::Delete(Kind::Document, (*id).clone(), None)).collect();
-            let keys: Vec<_> = batch.iter().map(|id| Source::Document((*id).clone()).key(0)).collect();
-            // The record last: while it is there, what is left of the document can be removed.
-            self.0.ports().index.delete(self.0.tenant(), &keys).await?;
+        // Of each a record and a promise.
+        for batch in ids.into_iter().collect::<Vec<_>>().chunks(50) {
+            for left in (0..TRIES).rev() {
+                match self.remove(batch).await {
+                    Err(Error::Conflict(_)) if left > 0 => {}
+                    done => {
+                        done?;
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, ids: &[&String]) -> Result<(), Error> {
+        let mut writes = Vec::new();
+        for id in ids {
+            match self.0.store().get::<StoredDocument>(id).await? {
+                // What is being written behind our back is removed when it must have ended.
+                Some(Versioned { mut value, etag }) if self.0.seconds() < value.busy_until => {
+                    let patience = value.busy_until - self.0.seconds();
+                    value.gone = true;
+                    writes.push(store::replace(&value, &etag)?);
+                    let promised = Source::Document((*id).clone()).key(0).source;
+                    writes.push(self.0.renewed(Promise::EraseDocument, &promised, patience).await?);
+                }
+                Some(known) => {
+                    writes.push(Write::Delete(Kind::Document, (*id).clone(), Some(known.etag)));
+                }
+                None => {}
+            }
+        }
+        let keys: Vec<_> = ids.iter().map(|id| Source::Document((*id).clone()).key(0)).collect();
+        // The record last: while it is there, what is left of the document can be removed.
+        self.0.ports().index.delete(self.0.tenant(), &keys).await?;
+        if !writes.is_empty() {
             self.0.store().commit(writes).await?;
         }
+        Ok(())
+    }
+
+    /// Removes what was written to the index of a document while it was deleted.
+    pub(crate) async fn erase(&self, promised: &str) -> Result<(), Error> {
+        let store = self.0.store();
+        let promise = store.get::<Outbox>(promised).await?;
+        let Some(promise) = promise else { return Ok(()) };
+        let key = EntryKey { source: promised.to_owned(), chunk: 0 };
+        let Some(Source::Document(id)) = Source::of(&key) else { return Err(Error::NotFound) };
+        let mut writes = vec![Write::Delete(Kind::Outbox, promised.to_owned(), Some(promise.etag))];
+        match store.get::<StoredDocument>(&id).await? {
+            Some(known) if known.value.gone && self.0.seconds() < known.value.busy_until => return Ok(()),
+            Some(known) if known.value.gone => {
+                self.0.ports().index.delete(self.0.tenant(), &[key]).await?;
+                writes.push(Write::Delete(Kind::Document, id, Some(known.etag)));
+            }
+            // It was written anew.
+            _ => {}
+        }
+        store.commit(writes).await?;
         Ok(())
     }
 
@@ -111,20 +175,15 @@ impl Search<'_> {
     /// # Errors
     /// [`Error::NotFound`] if not, or the store's failure.
     pub async fn exists(&self, id: &str) -> Result<(), Error> {
-        let found = if is_document_id(id) { self.0.store().get::<StoredDocument>(id).await? } else { None };
-        found.map(drop).ok_or(Error::NotFound)
+        if is_document_id(id) && self.is_there(id).await? { Ok(()) } else { Err(Error::NotFound) }
+    }
+
+    pub(super) async fn is_there(&self, id: &str) -> Result<bool, Error> {
+        let known = self.0.store().get::<StoredDocument>(id).await?;
+        Ok(known.is_some_and(|known| !known.value.gone))
     }
 
     async fn write(&self, batch: &[(String, Entry)]) -> Result<(), Error> {
-        let now = self.0.seconds();
-        let mut writes = Vec::with_capacity(batch.len());
-        for (id, _) in batch {
-            let document = StoredDocument { id: id.clone(), updated_at: now };
-            writes.push(match self.0.store().get::<StoredDocument>(id).await? {
-                Some(known) => store::replace(&document, &known.etag)?,
-                None => store::create(&document)?,
-            });
-        }
         let mut entries: Vec<Entry> = batch.iter().map(|(_, entry)| entry.clone()).collect();
         if let Some(embedder) = &self.0.ports().embedder {
             let texts: Vec<String> = entries.iter().map(|entry| entry.content.clone()).collect();
@@ -133,9 +192,29 @@ impl Search<'_> {
                 entry.vector = Some(vector);
             }
         }
-        self.0.store().commit(writes).await?;
+        let now = self.0.seconds();
+        let (mut writes, mut held) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+        for (id, _) in batch {
+            let known = self.0.store().get::<StoredDocument>(id).await?;
+            let document =
+                StoredDocument { id: id.clone(), updated_at: now, busy_until: now + BUSY_S, gone: false };
+            writes.push(match &known {
+                Some(known) => store::replace(&document, &known.etag)?,
+                None => store::create(&document)?,
+            });
+            // Another request may be writing still.
+            let before = known.map_or(0, |known| known.value.busy_until);
+            held.push(StoredDocument { busy_until: if before > now { before } else { 0 }, ..document });
+        }
+        let etags = self.0.store().commit(writes).await?;
         self.0.ports().index.upsert(self.0.tenant(), entries).await?;
-        Ok(())
+        let free: Result<_, _> =
+            held.iter().zip(&etags).map(|(document, etag)| store::replace(document, etag)).collect();
+        match self.0.store().commit(free?).await {
+            // One was deleted meanwhile, which will remove the entry; or is being written anew.
+            Ok(_) | Err(PortError::Conflict) => Ok(()),
+            Err(fault) => Err(fault.into()),
+        }
     }
 
     fn entry(&self, n: usize, document: Value) -> Result<Entry, Vec<FieldError>> {

@@ -1,6 +1,7 @@
 //! Search: words, declared fields, and documents that stand.
 
 use crate::support::*;
+use futures::FutureExt;
 use pool::{Error, Scope, ports::Kind, search::Find};
 use serde_json::{Value, json};
 
@@ -184,5 +185,59 @@ async fn a_removal_that_dies_can_be_done_again_and_leaves_nothing() {
             (world.index.entries("contoso").len(), world.rows("contoso", Kind::Document).len()),
             (0, 0)
         );
+    }
+}
+
+/// TM-46: a document that is written while it is deleted, in every order of the two, is there or leaves nothing.
+#[tokio::test]
+async fn a_document_that_is_deleted_while_it_is_written_leaves_nothing() {
+    for (call, after) in
+        [("records.commit", false), ("records.commit", true), ("index.upsert", false), ("index.upsert", true)]
+    {
+        for (known, anew) in [(false, false), (true, false), (true, true)] {
+            let world = World::new();
+            let user = world.user("contoso", "alice").await;
+            if known {
+                documents(&user, json!([{"id": "a", "content": "plan"}])).await;
+            }
+            let other = user.clone();
+            let deletes = async move {
+                if anew {
+                    drop(other.search().upsert(vec![json!({"id": "a", "content": "plan anew"})]).await);
+                }
+                other.search().delete(&["a".into()]).await.unwrap();
+            };
+            world.fuse.at(call, after, || deletes.boxed());
+            let written = user.search().upsert(vec![json!({"id": "a", "content": "plan"})]).await;
+            world.pass(60);
+            world.sweep(2).await;
+            let there = user.search().exists("a").await.is_ok();
+            let left = (world.index.entries("contoso").len(), world.rows("contoso", Kind::Document).len());
+            let at = format!("{call} {after} {known} {anew}: {written:?}");
+            assert_eq!(left, if there { (1, 1) } else { (0, 0) }, "{at}");
+            assert!(world.rows("contoso", Kind::Outbox).is_empty(), "{at}");
+            let found = ids(&user, json!({"query": "plan"})).await;
+            assert_eq!(found.len(), usize::from(there), "{at}");
+        }
+    }
+}
+
+/// The same, the other way round: it is written while it is being deleted.
+#[tokio::test]
+async fn a_document_that_is_written_while_it_is_deleted_is_there_or_leaves_nothing() {
+    for (call, after) in [("index.delete", false), ("index.delete", true), ("records.commit", true)] {
+        let world = World::new();
+        let user = world.user("contoso", "alice").await;
+        documents(&user, json!([{"id": "a", "content": "plan"}])).await;
+        let other = user.clone();
+        let writes = async move { documents(&other, json!([{"id": "a", "content": "plan anew"}])).await };
+        world.fuse.at(call, after, || writes.boxed());
+        user.search().delete(&["a".into()]).await.unwrap();
+        world.pass(60);
+        world.sweep(2).await;
+        let there = user.search().exists("a").await.is_ok();
+        let left = (world.index.entries("contoso").len(), world.rows("contoso", Kind::Document).len());
+        assert_eq!(left, if there { (1, 1) } else { (0, 0) }, "{call} {after}");
+        assert_eq!(ids(&user, json!({"query": "plan"})).await.len(), usize::from(there), "{call} {after}");
     }
 }
