@@ -245,10 +245,14 @@ impl Files<'_> {
     /// Should that be cut short, the sweep ends it.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Stale`], or a backend's failure.
+    /// [`Error::NotFound`], [`Error::Stale`], [`Error::Forbidden`] when the file is the tenant's and the caller is no admin, or a
+    /// backend's failure.
     pub async fn delete(&self, id: &str, if_match: Option<&Etag>) -> Result<(), Error> {
         for left in (0..TRIES).rev() {
             let Versioned { value: mut file, etag } = self.0.matching(self.stored(id).await?, if_match)?;
+            if file.file.user_id.is_empty() && self.0.only_owner().is_some() {
+                return Err(Error::Forbidden("a file that is the tenant's is removed by its admin"));
+            }
             file.gone = true;
             let promise = self.0.renewed(Promise::Ingest, id, 60).await?;
             match self.0.store().commit(vec![store::replace(&file, &etag)?, promise]).await {

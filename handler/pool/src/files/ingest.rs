@@ -2,7 +2,7 @@
 //!
 //! It looks at what is there, not at what an event says. The same event five times, in any order, ends the same.
 
-use super::{FileStatus, Files, StatusDetails, StoredFile, UPLOAD_S, blob, is_file_id};
+use super::{File, FileStatus, Files, StatusDetails, StoredFile, UPLOAD_S, blob, is_file_id};
 use crate::{
     Error, Versioned,
     outbox::{Promise, kept},
@@ -47,6 +47,10 @@ impl Files<'_> {
             let file = &stored.value.file;
             let awaited =
                 file.status == FileStatus::Uploading && self.0.seconds() < file.created_at + UPLOAD_S;
+            if self.is_too_large(file) {
+                self.0.store().commit(vec![kept(id)]).await?;
+                return Ok(());
+            }
             return if awaited { Ok(()) } else { self.erase(id).await };
         };
         let settled = matches!(stored.value.file.status, FileStatus::Indexed | FileStatus::Quarantined);
@@ -125,10 +129,9 @@ impl Files<'_> {
         file.file.bytes = info.len;
         let limit = self.0.settings().max_file;
         if info.len > limit {
-            let reason = format!("the file is larger than {limit} bytes");
-            return self
-                .quarantine(file, etag, &info.etag, StatusDetails { code: "too_large".into(), reason })
-                .await;
+            let reason = format!("the file is larger than {limit} bytes, which were not kept");
+            let why = StatusDetails { code: "too_large".into(), reason };
+            return self.quarantine(file, etag, &info.etag, why).await;
         }
         let (name, content_type) = (file.file.filename.clone(), file.file.content_type.clone());
         let held = Arc::new(Mutex::new(Held { file, etag, begun: false, fault: None }));
@@ -248,6 +251,11 @@ impl Files<'_> {
         self.settle(file, &etag, version).await
     }
 
+    /// Whether it is quarantined without its bytes: it came by a link, and was larger than a file may be.
+    fn is_too_large(&self, file: &File) -> bool {
+        file.status == FileStatus::Quarantined && file.bytes > self.0.settings().max_file
+    }
+
     async fn quarantine(
         &self,
         mut file: StoredFile,
@@ -262,6 +270,11 @@ impl Files<'_> {
         file.file.status = FileStatus::Quarantined;
         file.file.status_details = Some(why);
         file.file.chunks = 0;
+        if self.is_too_large(&file.file) {
+            // Should this be cut short, the record tells why there are no bytes.
+            self.hold(&mut file, &mut etag).await?;
+            self.0.ports().blobs.delete(self.0.tenant(), &blob(&file.file.id)).await?;
+        }
         self.settle(file, &etag, version).await
     }
 

@@ -1,7 +1,7 @@
 //! TM-46: the process dies at every write there is. What was acknowledged is so after two sweeps, and nothing is left over.
 
 use super::*;
-use pool::Scope;
+use pool::{Scope, ports::Blobs};
 
 /// Does it in a fresh world, once for each death; answers how many deaths there were.
 async fn each_death(
@@ -99,6 +99,29 @@ async fn of_a_quarantine() {
         },
     );
     assert!(deaths.await >= 6);
+}
+
+#[tokio::test]
+async fn of_a_refusal_of_what_is_too_large() {
+    let deaths = each_death(
+        async |world, user| {
+            let id = indexed(world, user, "a.txt", "one\ntwo").await.id;
+            let name = pool::testing::blob(&format!("files/{id}"));
+            let long = "x".repeat(1_001);
+            world.blobs.put(user.tenant(), &name, "text/plain", 1 << 20, bytes(&long)).await.unwrap();
+            user.files().changed(&id).await.unwrap();
+            id
+        },
+        async |_, user, id| user.files().ingest(id).await.is_ok(),
+        async |world, user, id, _, why| {
+            let file = user.files().get(id).await.unwrap().value;
+            assert_eq!((file.status, file.chunks), (pool::files::FileStatus::Quarantined, 0), "{why}");
+            assert_eq!(entries(world), [""; 0], "{why}");
+            assert!(world.blobs.all().is_empty(), "{why}");
+            assert!(world.rows("contoso", pool::ports::Kind::Outbox).is_empty(), "{why}");
+        },
+    );
+    assert!(deaths.await >= 8);
 }
 
 #[tokio::test]

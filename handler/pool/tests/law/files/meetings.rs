@@ -196,6 +196,13 @@ async fn bytes_that_come_by_a_link() {
         (over.status, over.status_details.unwrap().code.as_str()),
         (FileStatus::Quarantined, "too_large")
     );
+    not_found(user.files().content(&file.value.id).await.map(drop));
+    assert!(world.blobs.all().is_empty(), "what is too large is not kept");
+    user.files().changed(&file.value.id).await.unwrap();
+    world.work().await;
+    assert_eq!(user.files().get(&file.value.id).await.unwrap().value.status, FileStatus::Quarantined);
+    put(&file.value.id, "three").await;
+    assert_indexed(&world, &user, &file.value.id, "three", "by the same link").await;
     user.files().delete(&file.value.id, None).await.unwrap();
     assert_no_residue(&world, "deleted");
     put(&file.value.id, "late").await;

@@ -167,9 +167,16 @@ async fn a_drop_folder_replaces_what_has_the_same_name() {
     assert!(matches!(over, Err(Error::TooLarge { .. })));
     world.sweep(2).await;
     assert_indexed(&world, &system, &first.id, "four", "the old one stays").await;
+    let user = world.user("contoso", "alice").await;
+    assert!(user.files().content(&first.id).await.is_ok());
+    forbidden(user.files().delete(&first.id, None).await);
+    assert_indexed(&world, &system, &first.id, "four", "a user does not remove what is everybody's").await;
     let foreign =
         world.system("fabrikam").await.files().take_in("a.txt", None, bytes("x")).await.unwrap().value;
     assert_ne!(foreign.id, first.id, "the same name of another tenant is another file");
+    world.admin("contoso").await.files().delete(&first.id, None).await.unwrap();
+    world.sweep(2).await;
+    not_found(system.files().get(&first.id).await);
 }
 
 /// Embeds when it likes to.
