@@ -83,14 +83,6 @@ impl CosmosDirectory {
         }
         execute(container, batch).await
     }
-
-    async fn try_remove(&self, container: &ContainerClient, id: &str) -> PortResult<Option<()>> {
-        let Some(old) = read::<Tenant>(container, &tenant_item(id)).await? else { return Ok(Some(())) };
-        let batch = TransactionalBatch::new(PARTITION)
-            .delete_item(old.id, None)
-            .delete_item(claim_item(old.record.container()), None);
-        execute(container, batch).await
-    }
 }
 
 /// Writes all of a batch or nothing. `None`: somebody else wrote meanwhile.
@@ -154,22 +146,6 @@ impl Directory for CosmosDirectory {
             let container = self.container().await?;
             for _ in 0..TRIES {
                 if self.try_put(&container, record).await?.is_some() {
-                    return Ok(());
-                }
-            }
-            Err(PortError::unavailable("the directory is being written by many"))
-        })
-        .await
-    }
-
-    async fn remove(&self, id: &str) -> PortResult<()> {
-        if !pool::is_tenant_name(id) {
-            return Ok(());
-        }
-        in_time(async {
-            let container = self.container().await?;
-            for _ in 0..TRIES {
-                if self.try_remove(&container, id).await?.is_some() {
                     return Ok(());
                 }
             }

@@ -97,14 +97,6 @@ impl Directory for LocalDirectory {
         let record = record.clone();
         self.0.write(move |connection| write(connection, &record)).await
     }
-
-    async fn remove(&self, id: &str) -> PortResult<()> {
-        let id = id.to_owned();
-        let forget = move |connection: &Connection| {
-            connection.execute("DELETE FROM tenants WHERE id = ?1", [id]).map(drop).map_err(sqlite)
-        };
-        self.0.write(forget).await
-    }
 }
 
 fn parse(text: &str) -> PortResult<TenantRecord> {

@@ -79,6 +79,8 @@ pub enum TenantStatus {
     Active,
     /// Its tokens are good, and it gets 403; its jobs wait.
     Suspended,
+    /// It is unknown at every door. What it left is under its name and in its container: neither is given again.
+    Removed,
 }
 
 /// What the directory holds of a tenant.

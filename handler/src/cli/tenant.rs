@@ -23,7 +23,8 @@ pub(super) enum Tenant {
     Suspend(One),
     /// Serve a suspended tenant again.
     Resume(One),
-    /// Take a suspended tenant out of the directory. Its data stay where they are, and are nobody's.
+    /// Remove a suspended tenant: it is unknown from then on, and its name is not given again. Its data stay where they
+    /// are until they are deleted.
     Remove(One),
 }
 
@@ -114,6 +115,9 @@ impl One {
 
     async fn becomes(self, status: TenantStatus) -> Result<(), Fault> {
         let (directory, record) = self.found().await?;
+        if record.status == TenantStatus::Removed {
+            return Err(format!("{} is removed: what it left may be gone already", self.id).into());
+        }
         directory.put(&TenantRecord { status, ..record }).await?;
         show::line(&format!("{} is {} within five seconds", self.id, shown(status)));
         Ok(())
@@ -124,11 +128,8 @@ impl One {
         if record.status != TenantStatus::Suspended {
             return Err(format!("{} is served: suspend it first, and let its runs end", self.id).into());
         }
-        directory.remove(&self.id).await?;
-        show::line(&format!(
-            "{} is out of the directory; docs/OPERATIONS.md says what is left of it",
-            self.id
-        ));
+        directory.put(&TenantRecord { status: TenantStatus::Removed, ..record }).await?;
+        show::line(&format!("{} is removed; docs/OPERATIONS.md says what is left of it", self.id));
         Ok(())
     }
 }
@@ -142,8 +143,14 @@ impl Add {
 
     async fn put(self) -> Result<(), Fault> {
         let directory = self.place.directory()?;
-        if directory.get(&self.id).await?.is_some() {
-            return Err(format!("there is a tenant `{}` already", self.id).into());
+        match directory.get(&self.id).await? {
+            None => {}
+            Some(record) if record.status == TenantStatus::Removed => {
+                return Err(
+                    format!("there was a tenant `{}`, and its name is not given again", self.id).into()
+                );
+            }
+            Some(_) => return Err(format!("there is a tenant `{}` already", self.id).into()),
         }
         directory.put(&self.record()).await?;
         show::line(&format!("{} is in the directory, and is served within five seconds", self.id));
@@ -198,6 +205,7 @@ fn shown(status: TenantStatus) -> &'static str {
     match status {
         TenantStatus::Active => "active",
         TenantStatus::Suspended => "suspended",
+        TenantStatus::Removed => "removed",
     }
 }
 
@@ -316,7 +324,9 @@ mod tests {
         assert_eq!(directory.get("acme").await.unwrap().unwrap().status, TenantStatus::Active);
         run(&["suspend", "acme"]).await.unwrap();
         run(&["remove", "acme"]).await.unwrap();
-        assert_eq!(directory.get("acme").await.unwrap(), None);
-        assert!(run(&["suspend", "acme"]).await.is_err());
+        for words in [["add", "acme"], ["suspend", "acme"], ["resume", "acme"], ["remove", "acme"]] {
+            assert!(run(&words).await.is_err(), "{words:?}");
+        }
+        assert_eq!(directory.get("acme").await.unwrap().unwrap().status, TenantStatus::Removed);
     }
 }

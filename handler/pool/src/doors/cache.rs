@@ -1,7 +1,7 @@
 //! What the doors remember, and for how long.
 
 use crate::{
-    TenantId, TenantRecord,
+    TenantId, TenantRecord, TenantStatus,
     access::{Granted, Grants},
     scope::Caller,
     token::Claims,
@@ -76,6 +76,9 @@ pub(super) struct KnownTenant {
 
 impl KnownTenant {
     pub(super) fn new(record: TenantRecord) -> Option<Self> {
+        if record.status == TenantStatus::Removed {
+            return None;
+        }
         Some(Self { id: TenantId::mint(&record)?, record: Arc::new(record) })
     }
 }

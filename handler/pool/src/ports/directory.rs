@@ -18,10 +18,10 @@ pub trait Directory: Send + Sync {
     /// Writes a tenant's record, new or not. [`PortError::Refused`](super::PortError::Refused) when it breaks a
     /// [rule](TenantRecord::check). [`PortError::Conflict`](super::PortError::Conflict) when another tenant
     /// has its container.
+    ///
+    /// There is no way to forget one: whoever came after would find what it left. It is
+    /// [`Removed`](crate::TenantStatus::Removed).
     async fn put(&self, record: &TenantRecord) -> PortResult<()>;
-
-    /// Forgets a tenant: its container is free then. One that is not there is no matter.
-    async fn remove(&self, id: &str) -> PortResult<()>;
 }
 
 /// Raises the alarm over a row of the directory that is no tenant's record: somebody else has written there.

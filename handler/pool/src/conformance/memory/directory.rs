@@ -53,9 +53,4 @@ impl Directory for MemoryDirectory {
         tenants.insert(record.id.clone(), record.clone());
         Ok(())
     }
-
-    async fn remove(&self, id: &str) -> PortResult<()> {
-        self.tenants().remove(id);
-        Ok(())
-    }
 }
