@@ -14,8 +14,9 @@ use crate::{
     Error, Metadata, Page, PageRequest, Scope, Versioned,
     agents::Tool,
     events::{RunEvent, RunEvents, StoredEvent, event},
+    filter::{FieldPath, Filter, Scalar},
     messages::Passage,
-    outbox::Promise,
+    outbox::{Outbox, Promise},
     ports::{Item, Kind, PortError, Query, Usage},
     rules::{Rules, marked},
     scope::SERVED_MS,
@@ -28,6 +29,9 @@ use std::time::Duration;
 
 /// How long a run may take, waiting for the client included.
 const LIFETIME_S: i64 = 600;
+/// The runs of a tenant that may be unfinished, and when one who asks for another may try again.
+const MAX_UNFINISHED: usize = 100;
+const RETRY: Duration = Duration::from_secs(5);
 /// How long a driver may be silent before another one takes over.
 const LEASE_MS: i64 = 20_000;
 
@@ -240,6 +244,7 @@ impl Runs<'_> {
                 "the thread has an active run, {active}: wait for it, or cancel it"
             )));
         }
+        self.has_room().await?;
         let patience_ms = if driven_by_caller { LEASE_MS } else { 0 };
         let mut thread = stored.value;
         thread.active_run = Some(id.clone());
@@ -320,6 +325,15 @@ impl Runs<'_> {
         let thread = self.0.threads().stored(thread_id).await?.value.thread;
         let run = self.0.store().get::<StoredRun>(id).await?.ok_or(Error::NotFound)?;
         if run.value.run.thread_id == thread.id { Ok(run) } else { Err(Error::NotFound) }
+    }
+
+    /// A tenant's runs stand in one line with everybody's: no tenant may fill it.
+    async fn has_room(&self) -> Result<(), Error> {
+        let field = FieldPath::parse("promise").ok_or_else(|| Error::internal("not a field"))?;
+        let unfinished = Filter::eq(field, Scalar::Text("drive_run".into()));
+        let query = Query { filter: Some(unfinished), ..newest(Kind::Outbox, MAX_UNFINISHED) };
+        let (unfinished, _) = self.0.store().some::<Outbox>(&query).await?;
+        if unfinished.len() < MAX_UNFINISHED { Ok(()) } else { Err(Error::Exhausted { retry_after: RETRY }) }
     }
 
     async fn make(&self, thread_id: &str, owner: &str, new: NewRun) -> Result<StoredRun, Error> {

@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use pool::{
-    PageRequest,
+    Error, PageRequest,
     ports::{PortResult, QUERY_BYTES, Queue, QueueName, SealedJob},
     runs::Status,
 };
@@ -126,4 +126,21 @@ async fn a_probe_ends_in_time() {
     let answers: Vec<_> = answers.into_iter().map(|(name, answered)| (name, answered.is_ok())).collect();
     let all = [("directory", true), ("keys", true), ("records", true), ("blobs", true), ("index", true)];
     assert_eq!(answers, [&all[..], &[("queue", false)]].concat());
+}
+
+/// TM-57: a tenant has a hundred unfinished runs at most, whoever of its users began them; others are not held up.
+#[tokio::test(start_paused = true)]
+async fn a_tenant_does_not_fill_the_line_of_runs() {
+    let world = World::new();
+    let (alice, bob) = (world.user("contoso", "alice").await, world.user("contoso", "bob").await);
+    let agent = queued(&world, &alice, json!([])).await.agent_id;
+    for n in 1..100 {
+        queued(&world, if n % 2 == 0 { &alice } else { &bob }, json!([])).await;
+    }
+    let thread = bob.threads().create(Default::default()).await.unwrap().value.id;
+    let begin = async || bob.runs().create(&thread, new_run(&agent), false).await;
+    assert!(matches!(begin().await, Err(Error::Exhausted { .. })));
+    queued(&world, &world.user("fabrikam", "eve").await, json!([])).await;
+    world.work().await;
+    begin().await.unwrap();
 }
