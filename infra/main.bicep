@@ -213,6 +213,7 @@ module tenantWalls 'tenant.bicep' = [for tenant in tenants: {
     foundryName: foundry.outputs.name
     projectName: foundry.outputs.projectName
     tenantRoleId: storage.outputs.tenantRoleId
+    userRoleId: foundry.outputs.userRoleId
     vaultToken: token
     ownContainers: tenant.?ownContainers ?? false
     ownVault: tenant.?ownVault ?? false
@@ -314,5 +315,6 @@ output COSMOS_NAME string = cosmos.outputs.name
 output FOUNDRY_NAME string = foundry.outputs.name
 output PROJECT_NAME string = foundry.outputs.projectName
 output TENANT_ROLE_ID string = storage.outputs.tenantRoleId
+output USER_ROLE_ID string = foundry.outputs.userRoleId
 output VAULT_TOKEN string = token
 output SESSION_POOL_ENDPOINT string = sessions.outputs.endpoint

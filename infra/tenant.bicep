@@ -15,6 +15,8 @@ param foundryName string
 param projectName string
 @description('The role of storage.bicep.')
 param tenantRoleId string
+@description('The role of foundry.bicep.')
+param userRoleId string
 @description('Tells vaults of different pools apart: names of vaults are the world\'s.')
 param vaultToken string
 @description('Documents in a container of its own; else in the shared one, where the app alone keeps tenants apart.')
@@ -248,6 +250,16 @@ resource agents 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: project
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.AzureAIUser.id)
+    principalId: identity.properties.principalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource users 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(project.id, identity.id, userRoleId)
+  scope: project
+  properties: {
+    roleDefinitionId: userRoleId
     principalId: identity.properties.principalId
     principalType: 'ServicePrincipal'
   }

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from access import BLOBS, CONTAINERS, DELEGATE, Ask, Condition, allowed
+from access import BLOBS, CONTAINERS, DELEGATE, Ask, Condition, allowed, matches, roles
 from bicep import Fault
 from deploy import Deployment
-from given import INFRA, TENANTS, Copy, deployment, parameters
+from given import INFRA, ROOT, TENANTS, Copy, deployment, parameters
 from grants import grants
 
 READ, WRITE, ADD, DELETE = f"{BLOBS}/read", f"{BLOBS}/write", f"{BLOBS}/add/action", f"{BLOBS}/delete"
@@ -232,6 +232,40 @@ def test_no_identity_but_the_apps_is_given_a_whole_account_of_tenants_data():
 ])  # fmt: skip
 def test_a_whole_account_is_found(tmp_path, file, old, new, told):
     assert told in whole_accounts(Copy(tmp_path).change(file, old, new).deployment())
+
+
+# As Foundry spells it; a misspelt one is no error in a role, it allows nothing.
+AS_USER = "Microsoft.CognitiveServices/accounts/AIServices/agents/endpoints/UserIdentityImpersonation/action"
+
+
+def askers(found):
+    """Who may tell Foundry for which user they ask, with what else the role of theirs allows, and where."""
+    known, project = roles(found), next(each for each in found.resources if each.key == "foundry/project")
+    return sorted(
+        (each.body["properties"]["principalId"], *known[role][0], *known[role][1], each.scope == project.id)
+        for each in found.of("Microsoft.Authorization/roleAssignments")
+        if (role := each.body["properties"]["roleDefinitionId"].split("/")[-1]) in known and matches(known[role][1], AS_USER)
+    )
+
+
+def test_who_asks_foundry_for_a_user_may_say_so_and_nobody_else():
+    header = 'call.header("x-ms-user-identity"'
+    assert header in (ROOT / "handler/azure/src/foundry/mod.rs").read_text(), "then nobody needs the role"
+    # The app is who asks where a tenant has no identity of its own.
+    names = ["app", *(tenant["id"] for tenant in TENANTS)]
+    assert askers(deployment()) == sorted((who(name), AS_USER, True) for name in names)
+
+
+@pytest.mark.parametrize("file, old, new", [
+    ("foundry.bicep", "endpoints/UserIdentityImpersonation/action'", "UserIdentityImpersonation/action'"),
+    ("foundry.bicep", "['Microsoft.CognitiveServices/accounts/AIServices/agents/endpoints/UserIdentityImpersonation/action']", "['Microsoft.CognitiveServices/*']"),
+    ("foundry.bicep", "roleDefinitionId: userRole.id\n    principalId: appPrincipalId", "roleDefinitionId: userRole.id\n    principalId: project.identity.principalId"),
+    ("foundry.bicep", "appPrincipalId, userRole.id)\n  scope: project", "appPrincipalId, userRole.id)\n  scope: account"),
+    ("tenant.bicep", "roleDefinitionId: userRoleId\n    principalId: identity", "roleDefinitionId: userRoleId\n    principalId: workload"),
+    ("main.bicep", "userRoleId: foundry.outputs.userRoleId", "userRoleId: storage.outputs.tenantRoleId"),
+])  # fmt: skip
+def test_who_may_not_ask_for_a_user_or_may_do_more_is_found(tmp_path, file, old, new):
+    assert askers(Copy(tmp_path).change(file, old, new).deployment()) != askers(deployment())
 
 
 def beyond_its_container(found):
