@@ -104,6 +104,18 @@ module identity 'identity.bicep' = {
   params: { name: 'id-pooled-${token}', location: location, tags: tags }
 }
 
+// All of them at the start, long before their roles: Cosmos DB looks a principal up at once, and Entra tells of a new one late.
+module tenantIdentities 'identities.bicep' = [for tenant in tenants: {
+  name: 'identities-${tenant.id}'
+  scope: group
+  params: {
+    tenant: tenant.id
+    location: location
+    federatedIssuer: tenant.?federatedIssuer ?? ''
+    federatedSubject: tenant.?federatedSubject ?? ''
+  }
+}]
+
 module monitor 'monitor.bicep' = {
   name: 'monitor'
   scope: group
@@ -200,11 +212,13 @@ module sessions 'sessions.bicep' = {
 
 // One after another: Cosmos DB refuses concurrent changes of an account's role assignments.
 @batchSize(1)
-module tenantWalls 'tenant.bicep' = [for tenant in tenants: {
+module tenantWalls 'tenant.bicep' = [for (tenant, i) in tenants: {
   name: 'tenant-${tenant.id}'
   scope: group
   params: {
     tenant: tenant.id
+    principalId: tenantIdentities[i].outputs.principalId
+    workloadPrincipalId: tenantIdentities[i].outputs.workloadPrincipalId
     location: location
     storageName: storage.outputs.name
     cosmosName: cosmos.outputs.name
@@ -217,8 +231,6 @@ module tenantWalls 'tenant.bicep' = [for tenant in tenants: {
     vaultToken: token
     ownContainers: tenant.?ownContainers ?? false
     ownVault: tenant.?ownVault ?? false
-    federatedIssuer: tenant.?federatedIssuer ?? ''
-    federatedSubject: tenant.?federatedSubject ?? ''
   }
 }]
 
