@@ -72,7 +72,7 @@ resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@20
 }
 
 resource ownBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(container.id, identity.id, tenantRoleId)
+  name: guid(container.id, principalId, tenantRoleId)
   scope: container
   properties: {
     roleDefinitionId: tenantRoleId
@@ -96,7 +96,7 @@ resource workloadBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = if
 }
 
 resource dropFolder 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(uploads.id, identity.id, tenantRoleId)
+  name: guid(uploads.id, principalId, tenantRoleId)
   scope: uploads
   properties: {
     roleDefinitionId: tenantRoleId
@@ -109,7 +109,7 @@ resource dropFolder 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 // A key that signs links; what a link opens is what the identity may do.
 resource delegator 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(account.id, identity.id, roles.StorageBlobDelegator.id)
+  name: guid(account.id, principalId, roles.StorageBlobDelegator.id)
   scope: account
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.StorageBlobDelegator.id)
@@ -158,7 +158,7 @@ resource key 'Microsoft.KeyVault/vaults/keys@2026-02-01' = if (!ownVault) {
 }
 
 resource keyUser 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!ownVault) {
-  name: guid(key.id, identity.id, roles.KeyVaultCryptoServiceEncryptionUser.id)
+  name: guid(key.id, principalId, roles.KeyVaultCryptoServiceEncryptionUser.id)
   scope: key
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.KeyVaultCryptoServiceEncryptionUser.id)
@@ -191,7 +191,7 @@ resource vaultKey 'Microsoft.KeyVault/vaults/keys@2026-02-01' = if (ownVault) {
 }
 
 resource vaultUser 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in vaultRoles: {
-  name: guid(tenantVault.id, identity.id, role)
+  name: guid(tenantVault.id, principalId, role)
   scope: tenantVault
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
@@ -212,7 +212,7 @@ resource project 'Microsoft.CognitiveServices/accounts/projects@2026-05-01' exis
 }
 
 resource agents 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(project.id, identity.id, roles.AzureAIUser.id)
+  name: guid(project.id, principalId, roles.AzureAIUser.id)
   scope: project
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.AzureAIUser.id)
@@ -222,7 +222,7 @@ resource agents 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 }
 
 resource users 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(project.id, identity.id, userRoleId)
+  name: guid(project.id, principalId, userRoleId)
   scope: project
   properties: {
     roleDefinitionId: userRoleId
@@ -232,7 +232,7 @@ resource users 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 }
 
 resource models 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(foundry.id, identity.id, roles.CognitiveServicesOpenAIUser.id)
+  name: guid(foundry.id, principalId, roles.CognitiveServicesOpenAIUser.id)
   scope: foundry
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.CognitiveServicesOpenAIUser.id)
@@ -245,7 +245,7 @@ resource models 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 resource data 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-10-15' = {
   parent: cosmos
-  name: guid(cosmos.id, identity.id, collection)
+  name: guid(cosmos.id, principalId, collection)
   properties: {
     principalId: principalId
     roleDefinitionId: dataContributor

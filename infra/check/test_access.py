@@ -310,3 +310,22 @@ def test_doctor_compares_with_what_is_given(tmp_path):
     ]:
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         assert told != grants(Copy(folder).change(file, old, new).deployment()), new
+
+
+def misnamed(folder):
+    """Role assignments whose name would stay if their principal were made anew: Azure does not let one change hands."""
+    block = re.compile(r"^resource (\w+) 'Microsoft\.\S*[rR]oleAssignments@.*?^  name: guid\((.*?)\)$.*?^ +principalId: (\S+)$", re.M | re.S)
+    for file in sorted(folder.glob("*.bicep")):
+        for resource, name, principal in block.findall(file.read_text()):
+            # What is the service's own identity in a resource is known when that is there: the name has the resource then.
+            known = principal.replace(".identity.principalId", ".id")
+            if known not in name.split(", "):
+                yield f"{file.stem}/{resource}"
+
+
+def test_an_assignment_is_named_after_its_principal(tmp_path):
+    assert list(misnamed(INFRA)) == []
+    text = (INFRA / "tenant.bicep").read_text()
+    (tmp_path / "tenant.bicep").write_text(text.replace("guid(uploads.id, principalId", "guid(uploads.id, identity.id"))
+    assert list(misnamed(tmp_path)) == ["tenant/dropFolder"]
+    assert text.count("roleAssignments@") + text.count("sqlRoleAssignments@") == len(re.findall(r"name: guid\(.*?, (?:workloadP|p)rincipalId", text))
