@@ -48,8 +48,21 @@ var gatewayRules = [for (address, i) in gatewayAddresses: {
   action: 'Allow'
   ipAddress: address
 }]
+// A region's service tag has the region's name, but for these.
+var regionTags = {
+  brazilsoutheast: 'brazilse'
+  chilecentral: 'chilec'
+  francecentral: 'centralfrance'
+  francesouth: 'southfrance'
+  germanynorth: 'germanyn'
+  germanywestcentral: 'germanywc'
+  norwayeast: 'norwaye'
+  norwaywest: 'norwayw'
+  switzerlandnorth: 'switzerlandn'
+  switzerlandwest: 'switzerlandw'
+}
 var regionRule = [
-  { name: 'azure-in-region', priority: 100, action: 'Allow', tag: 'ServiceTag', ipAddress: 'AzureCloud.${location}' }
+  { name: 'azure-in-region', priority: 100, action: 'Allow', tag: 'ServiceTag', ipAddress: 'AzureCloud.${regionTags[?location] ?? location}' }
 ]
 var eventRule = [
   { name: 'event-grid', priority: 90, action: 'Allow', tag: 'ServiceTag', ipAddress: 'AzureEventGrid' }

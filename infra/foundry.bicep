@@ -225,6 +225,34 @@ resource appAgents 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
+// Each step says whose it is (`x-ms-user-identity`). No built-in role allows that, and Foundry answers 403 without it.
+resource userRole 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(resourceGroup().id, 'user-identity')
+  properties: {
+    roleName: 'Pool user identity (${name})'
+    description: 'Say for which user an agent is asked; nothing else.'
+    assignableScopes: [resourceGroup().id]
+    permissions: [
+      {
+        actions: []
+        notActions: []
+        dataActions: ['Microsoft.CognitiveServices/accounts/AIServices/agents/endpoints/UserIdentityImpersonation/action']
+        notDataActions: []
+      }
+    ]
+  }
+}
+
+resource appUsers 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(project.id, appPrincipalId, userRole.id)
+  scope: project
+  properties: {
+    roleDefinitionId: userRole.id
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
 resource appModels 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(account.id, appPrincipalId, roles.CognitiveServicesOpenAIUser.id)
   scope: account
@@ -248,5 +276,6 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
 
 output name string = account.name
 output projectName string = project.name
+output userRoleId string = userRole.id
 output projectEndpoint string = 'https://${account.name}.services.ai.azure.com/api/projects/${project.name}'
 output modelEndpoint string = 'https://${account.name}.openai.azure.com/openai/v1'

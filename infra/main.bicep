@@ -104,6 +104,18 @@ module identity 'identity.bicep' = {
   params: { name: 'id-pooled-${token}', location: location, tags: tags }
 }
 
+// All of them at the start, long before their roles: Cosmos DB looks a principal up at once, and Entra tells of a new one late.
+module tenantIdentities 'identities.bicep' = [for tenant in tenants: {
+  name: 'identities-${tenant.id}'
+  scope: group
+  params: {
+    tenant: tenant.id
+    location: location
+    federatedIssuer: tenant.?federatedIssuer ?? ''
+    federatedSubject: tenant.?federatedSubject ?? ''
+  }
+}]
+
 module monitor 'monitor.bicep' = {
   name: 'monitor'
   scope: group
@@ -200,11 +212,13 @@ module sessions 'sessions.bicep' = {
 
 // One after another: Cosmos DB refuses concurrent changes of an account's role assignments.
 @batchSize(1)
-module tenantWalls 'tenant.bicep' = [for tenant in tenants: {
+module tenantWalls 'tenant.bicep' = [for (tenant, i) in tenants: {
   name: 'tenant-${tenant.id}'
   scope: group
   params: {
     tenant: tenant.id
+    principalId: tenantIdentities[i].outputs.principalId
+    workloadPrincipalId: tenantIdentities[i].outputs.workloadPrincipalId
     location: location
     storageName: storage.outputs.name
     cosmosName: cosmos.outputs.name
@@ -213,11 +227,10 @@ module tenantWalls 'tenant.bicep' = [for tenant in tenants: {
     foundryName: foundry.outputs.name
     projectName: foundry.outputs.projectName
     tenantRoleId: storage.outputs.tenantRoleId
+    userRoleId: foundry.outputs.userRoleId
     vaultToken: token
     ownContainers: tenant.?ownContainers ?? false
     ownVault: tenant.?ownVault ?? false
-    federatedIssuer: tenant.?federatedIssuer ?? ''
-    federatedSubject: tenant.?federatedSubject ?? ''
   }
 }]
 
@@ -314,5 +327,6 @@ output COSMOS_NAME string = cosmos.outputs.name
 output FOUNDRY_NAME string = foundry.outputs.name
 output PROJECT_NAME string = foundry.outputs.projectName
 output TENANT_ROLE_ID string = storage.outputs.tenantRoleId
+output USER_ROLE_ID string = foundry.outputs.userRoleId
 output VAULT_TOKEN string = token
 output SESSION_POOL_ENDPOINT string = sessions.outputs.endpoint

@@ -1,11 +1,17 @@
-// One tenant: an identity, a container, a key or a vault, and what the identity may do, which is this and no more.
-// main.bicep runs it for each tenant of tenants.json. By itself, for one tenant of an existing pool:
-//   az deployment group create -g GROUP -f infra/tenant.bicep -p tenant=ID storageName=… (the outputs of main.bicep)
+// One tenant: a container, a key or a vault, and what the tenant's identity may do, which is this and no more.
+// main.bicep runs it for each tenant of tenants.json. By itself, for one tenant of an existing pool, after its identity:
+//   az deployment group create -g GROUP -n identities-ID -f infra/identities.bicep -p tenant=ID
+//   az deployment group create -g GROUP -n tenant-ID -f infra/tenant.bicep -p tenant=ID principalId=… (the output of the first)
+//     storageName=… (the outputs of main.bicep)
 
 @description('The tenant: `^[a-z0-9]+(-[a-z0-9]+)*$`, 3 to 40 characters. hooks/lib.sh and the service hold it to that.')
 @minLength(3)
 @maxLength(40)
 param tenant string
+@description('The object ids of identities.bicep.')
+param principalId string
+@description('May do what the first may in the tenant\'s blob container, and nothing else. Empty: nobody.')
+param workloadPrincipalId string = ''
 param location string = resourceGroup().location
 param storageName string
 param cosmosName string
@@ -15,16 +21,14 @@ param foundryName string
 param projectName string
 @description('The role of storage.bicep.')
 param tenantRoleId string
+@description('The role of foundry.bicep.')
+param userRoleId string
 @description('Tells vaults of different pools apart: names of vaults are the world\'s.')
 param vaultToken string
 @description('Documents in a container of its own; else in the shared one, where the app alone keeps tenants apart.')
 param ownContainers bool = false
 @description('Secrets and keys in a vault of its own; else a key in the shared one.')
 param ownVault bool = false
-@description('The OpenID issuer of a workload of the tenant\'s own, which then acts as a second identity that may do what the first may in the tenant\'s blob container, and nothing else. Empty: none, and no second identity.')
-param federatedIssuer string = ''
-@description('The exact `sub` of that workload.')
-param federatedSubject string = ''
 
 var roles = loadJsonContent('roles.json')
 var tags = { tenantScope: 'tenant', tenantId: tenant }
@@ -41,31 +45,8 @@ var vaultRoles = ownVault ? [roles.KeyVaultSecretsUser.id, roles.KeyVaultCryptoS
 var ownCondition = replace(loadTextContent('conditions/own-container.txt'), 'TENANT', tenant)
 var dropCondition = replace(loadTextContent('conditions/drop-folder.txt'), 'TENANT', tenant)
 
-resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: 'id-tenant-${tenant}'
-  location: location
-  tags: tags
-  properties: {}
-}
-
-// Whoever works outside the app works past the app, which alone keeps tenants apart in shared stores. So the tenant's own workload
-// is somebody else, with rights to what is the tenant's alone.
-resource workload 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = if (!empty(federatedIssuer)) {
-  // Not a name that a tenant's first identity could have, whatever the tenant is called.
-  name: 'id-workload-${tenant}'
-  location: location
-  tags: tags
-  properties: {}
-}
-
-resource federated 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials@2024-11-30' = if (!empty(federatedIssuer)) {
-  parent: workload
-  name: 'workload'
-  properties: {
-    issuer: federatedIssuer
-    subject: federatedSubject
-    audiences: ['api://AzureADTokenExchange']
-  }
 }
 
 // Blobs: its container, its drop folder, and links to them.
@@ -91,23 +72,23 @@ resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@20
 }
 
 resource ownBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(container.id, identity.id, tenantRoleId)
+  name: guid(container.id, principalId, tenantRoleId)
   scope: container
   properties: {
     roleDefinitionId: tenantRoleId
-    principalId: identity.properties.principalId
+    principalId: principalId
     principalType: 'ServicePrincipal'
     conditionVersion: '2.0'
     condition: ownCondition
   }
 }
 
-resource workloadBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(federatedIssuer)) {
-  name: guid(container.id, workload.id, tenantRoleId)
+resource workloadBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(workloadPrincipalId)) {
+  name: guid(container.id, workloadPrincipalId, tenantRoleId)
   scope: container
   properties: {
     roleDefinitionId: tenantRoleId
-    principalId: workload.properties.principalId
+    principalId: workloadPrincipalId
     principalType: 'ServicePrincipal'
     conditionVersion: '2.0'
     condition: ownCondition
@@ -115,11 +96,11 @@ resource workloadBlobs 'Microsoft.Authorization/roleAssignments@2022-04-01' = if
 }
 
 resource dropFolder 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(uploads.id, identity.id, tenantRoleId)
+  name: guid(uploads.id, principalId, tenantRoleId)
   scope: uploads
   properties: {
     roleDefinitionId: tenantRoleId
-    principalId: identity.properties.principalId
+    principalId: principalId
     principalType: 'ServicePrincipal'
     conditionVersion: '2.0'
     condition: dropCondition
@@ -128,11 +109,11 @@ resource dropFolder 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 // A key that signs links; what a link opens is what the identity may do.
 resource delegator 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(account.id, identity.id, roles.StorageBlobDelegator.id)
+  name: guid(account.id, principalId, roles.StorageBlobDelegator.id)
   scope: account
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.StorageBlobDelegator.id)
-    principalId: identity.properties.principalId
+    principalId: principalId
     principalType: 'ServicePrincipal'
   }
 }
@@ -162,19 +143,6 @@ resource documents 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/container
   }
 }
 
-resource data 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-10-15' = {
-  parent: cosmos
-  name: guid(cosmos.id, identity.id, collection)
-  properties: {
-    principalId: identity.properties.principalId
-    roleDefinitionId: dataContributor
-    scope: '${cosmos.id}/dbs/${cosmosDatabase}/colls/${collection}'
-  }
-  dependsOn: [
-    documents
-  ]
-}
-
 // A key in the shared vault, or a vault. What is a tenant's there is called `TENANT--name`. Secrets in the shared vault are given one by
 // one: no role and no condition goes by the beginning of a name.
 
@@ -190,11 +158,11 @@ resource key 'Microsoft.KeyVault/vaults/keys@2026-02-01' = if (!ownVault) {
 }
 
 resource keyUser 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!ownVault) {
-  name: guid(key.id, identity.id, roles.KeyVaultCryptoServiceEncryptionUser.id)
+  name: guid(key.id, principalId, roles.KeyVaultCryptoServiceEncryptionUser.id)
   scope: key
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.KeyVaultCryptoServiceEncryptionUser.id)
-    principalId: identity.properties.principalId
+    principalId: principalId
     principalType: 'ServicePrincipal'
   }
 }
@@ -223,11 +191,11 @@ resource vaultKey 'Microsoft.KeyVault/vaults/keys@2026-02-01' = if (ownVault) {
 }
 
 resource vaultUser 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for role in vaultRoles: {
-  name: guid(tenantVault.id, identity.id, role)
+  name: guid(tenantVault.id, principalId, role)
   scope: tenantVault
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
-    principalId: identity.properties.principalId
+    principalId: principalId
     principalType: 'ServicePrincipal'
   }
 }]
@@ -244,26 +212,60 @@ resource project 'Microsoft.CognitiveServices/accounts/projects@2026-05-01' exis
 }
 
 resource agents 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(project.id, identity.id, roles.AzureAIUser.id)
+  name: guid(project.id, principalId, roles.AzureAIUser.id)
   scope: project
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.AzureAIUser.id)
-    principalId: identity.properties.principalId
+    principalId: principalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+resource users 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(project.id, principalId, userRoleId)
+  scope: project
+  properties: {
+    roleDefinitionId: userRoleId
+    principalId: principalId
     principalType: 'ServicePrincipal'
   }
 }
 
 resource models 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(foundry.id, identity.id, roles.CognitiveServicesOpenAIUser.id)
+  name: guid(foundry.id, principalId, roles.CognitiveServicesOpenAIUser.id)
   scope: foundry
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.CognitiveServicesOpenAIUser.id)
-    principalId: identity.properties.principalId
+    principalId: principalId
     principalType: 'ServicePrincipal'
   }
 }
 
+// Last, so that Entra has had time to tell of the identity: Cosmos DB looks it up at once, and refuses whom it does not find.
+
+resource data 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-10-15' = {
+  parent: cosmos
+  name: guid(cosmos.id, principalId, collection)
+  properties: {
+    principalId: principalId
+    roleDefinitionId: dataContributor
+    scope: '${cosmos.id}/dbs/${cosmosDatabase}/colls/${collection}'
+  }
+  dependsOn: [
+    documents
+    ownBlobs
+    workloadBlobs
+    dropFolder
+    delegator
+    keyUser
+    vaultKey
+    vaultUser
+    agents
+    users
+    models
+  ]
+}
+
 output clientId string = identity.properties.clientId
-output principalId string = identity.properties.principalId
+output principalId string = principalId
 output vaultName string = ownVault ? ownVaultName : ''
-output workloadClientId string = empty(federatedIssuer) ? '' : workload.properties.clientId

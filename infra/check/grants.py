@@ -18,7 +18,7 @@ KINDS = ("Microsoft.Authorization/roleAssignments", "Microsoft.DocumentDB/databa
 
 def grants(found: Deployment) -> dict:
     token = next(each.name for each in found.resources if each.key == "identity/identity").removeprefix("id-pooled-")
-    shared, own = _of(found, "tenantWalls[0]/identity", "contoso", token), _of(found, "tenantWalls[2]/identity", "fabrikam", token)
+    shared, own = _of(found, "tenantIdentities[0]/identity", "contoso", token), _of(found, "tenantIdentities[2]/identity", "fabrikam", token)
     both = [each for each in shared if each in own]
 
     def either(kind: str) -> dict:
@@ -34,7 +34,7 @@ def grants(found: Deployment) -> dict:
         for kind, index in (("shared", "documents"), ("own", "TENANT-documents"))
     }
     return {"app": _of(found, "identity/identity", "", token), "tenant": tenant,
-            "workload": _of(found, "tenantWalls[2]/workload", "fabrikam", token)}  # fmt: skip
+            "workload": _of(found, "tenantIdentities[2]/workload", "fabrikam", token)}  # fmt: skip
 
 
 def _of(found: Deployment, identity: str, tenant: str, token: str) -> list[dict]:

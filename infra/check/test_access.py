@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from access import BLOBS, CONTAINERS, DELEGATE, Ask, Condition, allowed
+from access import BLOBS, CONTAINERS, DELEGATE, Ask, Condition, allowed, matches, roles
 from bicep import Fault
 from deploy import Deployment
-from given import INFRA, TENANTS, Copy, deployment, parameters
+from given import INFRA, ROOT, TENANTS, Copy, deployment, parameters
 from grants import grants
 
 READ, WRITE, ADD, DELETE = f"{BLOBS}/read", f"{BLOBS}/write", f"{BLOBS}/add/action", f"{BLOBS}/delete"
@@ -25,7 +25,7 @@ def who(name):
         return who(name.removesuffix("/workload")).replace("/identity.", "/workload.")
     at = [tenant["id"] for tenant in TENANTS].index(name) if name not in ("app", "topic", "stranger") else None
     known = {"app": "identity/identity.properties", "topic": "events/topic.identity", "stranger": "nobody"}
-    return f"«{known.get(name, f'tenantWalls[{at}]/identity.properties')}.principalId»"
+    return f"«{known.get(name, f'tenantIdentities[{at}]/identity.properties')}.principalId»"
 
 
 # yes or no, who, action, container, then what else matters.
@@ -120,7 +120,7 @@ def test_everybody_may_do_what_the_table_says_and_no_more():
     assert sum(row[0] == "no" for row in TABLE) > 50
 
 
-AS_WORKLOAD = "principalId: workload.properties.principalId\n    principalType: 'ServicePrincipal'"
+AS_WORKLOAD = "principalId: workloadPrincipalId\n    principalType: 'ServicePrincipal'"
 OWN, DROP = "conditions/own-container.txt", "conditions/drop-folder.txt"
 SCOPE = "scope: container\n"
 FAULTS = {
@@ -141,7 +141,7 @@ FAULTS = {
     "an owner's role, which writes tags": [("storage.bicep", "          '${blobActions}/write'\n", "          '${blobActions}/*'\n")],
     "tenants' identities swapped": [("tenant.bicep", "replace(loadTextContent('conditions/drop-folder.txt'), 'TENANT', tenant)", "replace(loadTextContent('conditions/drop-folder.txt'), 'TENANT', 'fabrikam')")],
     "a workload's role on the whole account, without its condition": [
-        ("tenant.bicep", "guid(container.id, workload.id, tenantRoleId)\n  scope: container", "guid(account.id, workload.id, tenantRoleId)\n  scope: account"),
+        ("tenant.bicep", "guid(container.id, workloadPrincipalId, tenantRoleId)\n  scope: container", "guid(account.id, workloadPrincipalId, tenantRoleId)\n  scope: account"),
         ("tenant.bicep", f"{AS_WORKLOAD}\n    conditionVersion: '2.0'\n    condition: ownCondition", AS_WORKLOAD),
     ],
     "Event Grid's role on the whole account": [("events.bicep", "scope: deadEvents", "scope: account")],
@@ -234,6 +234,40 @@ def test_a_whole_account_is_found(tmp_path, file, old, new, told):
     assert told in whole_accounts(Copy(tmp_path).change(file, old, new).deployment())
 
 
+# As Foundry spells it; a misspelt one is no error in a role, it allows nothing.
+AS_USER = "Microsoft.CognitiveServices/accounts/AIServices/agents/endpoints/UserIdentityImpersonation/action"
+
+
+def askers(found):
+    """Who may tell Foundry for which user they ask, with what else the role of theirs allows, and where."""
+    known, project = roles(found), next(each for each in found.resources if each.key == "foundry/project")
+    return sorted(
+        (each.body["properties"]["principalId"], *known[role][0], *known[role][1], each.scope == project.id)
+        for each in found.of("Microsoft.Authorization/roleAssignments")
+        if (role := each.body["properties"]["roleDefinitionId"].split("/")[-1]) in known and matches(known[role][1], AS_USER)
+    )
+
+
+def test_who_asks_foundry_for_a_user_may_say_so_and_nobody_else():
+    header = 'call.header("x-ms-user-identity"'
+    assert header in (ROOT / "handler/azure/src/foundry/mod.rs").read_text(), "then nobody needs the role"
+    # The app is who asks where a tenant has no identity of its own.
+    names = ["app", *(tenant["id"] for tenant in TENANTS)]
+    assert askers(deployment()) == sorted((who(name), AS_USER, True) for name in names)
+
+
+@pytest.mark.parametrize("file, old, new", [
+    ("foundry.bicep", "endpoints/UserIdentityImpersonation/action'", "UserIdentityImpersonation/action'"),
+    ("foundry.bicep", "['Microsoft.CognitiveServices/accounts/AIServices/agents/endpoints/UserIdentityImpersonation/action']", "['Microsoft.CognitiveServices/*']"),
+    ("foundry.bicep", "roleDefinitionId: userRole.id\n    principalId: appPrincipalId", "roleDefinitionId: userRole.id\n    principalId: project.identity.principalId"),
+    ("foundry.bicep", "appPrincipalId, userRole.id)\n  scope: project", "appPrincipalId, userRole.id)\n  scope: account"),
+    ("tenant.bicep", "roleDefinitionId: userRoleId\n    principalId: principalId", "roleDefinitionId: userRoleId\n    principalId: workloadPrincipalId"),
+    ("main.bicep", "userRoleId: foundry.outputs.userRoleId", "userRoleId: storage.outputs.tenantRoleId"),
+])  # fmt: skip
+def test_who_may_not_ask_for_a_user_or_may_do_more_is_found(tmp_path, file, old, new):
+    assert askers(Copy(tmp_path).change(file, old, new).deployment()) != askers(deployment())
+
+
 def beyond_its_container(found):
     """What tenants' own workloads are given but one role on the tenant's container; and whom else a workload acts as."""
     wrong, kinds = [], ("Microsoft.Authorization/roleAssignments", "Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments")
@@ -241,8 +275,8 @@ def beyond_its_container(found):
         identity = credential.name.split("/")[0]
         if not identity.startswith("id-workload-"):
             wrong.append(f"{identity} is acted as from outside")
-    for module in {each.key.split("/")[0] for each in found.resources if each.key.endswith("/workload") and each.made}:
-        principal = f"«{module}/workload.properties.principalId»"
+    for workload in [each.key for each in found.resources if each.key.endswith("/workload") and each.made]:
+        principal, module = f"«{workload}.properties.principalId»", workload.replace("Identities", "Walls").split("/")[0]
         given = [each for kind in kinds for each in found.of(kind) if each.body["properties"]["principalId"] == principal]
         wrong += [each.key for each in given if each.key != f"{module}/workloadBlobs"]
         if not any(each.key == f"{module}/workloadBlobs" for each in given):
@@ -251,18 +285,17 @@ def beyond_its_container(found):
 
 
 def test_a_tenants_own_workload_has_the_container_alone(tmp_path):
-    assert any(each.key == "tenantWalls[2]/workload" and each.made for each in deployment().resources)
-    assert not any(each.key == "tenantWalls[0]/workload" and each.made for each in deployment().resources)
+    assert [each.key for each in deployment().resources if each.key.endswith("/workload") and each.made] == ["tenantIdentities[2]/workload"]
     assert not beyond_its_container(deployment())
-    copy = Copy(tmp_path / "first").change("tenant.bicep", "parent: workload\n", "parent: identity\n")
+    copy = Copy(tmp_path / "first").change("identities.bicep", "parent: workload\n", "parent: identity\n")
     assert beyond_its_container(copy.deployment()) == ["id-tenant-fabrikam is acted as from outside"]
     for store, old in {
-        "data": "principalId: identity.properties.principalId\n    roleDefinitionId: dataContributor",
-        "agents": "roles.AzureAIUser.id)\n    principalId: identity",
-        "models": "roles.CognitiveServicesOpenAIUser.id)\n    principalId: identity",
-        "delegator": "roles.StorageBlobDelegator.id)\n    principalId: identity",
+        "data": "principalId: principalId\n    roleDefinitionId: dataContributor",
+        "agents": "roles.AzureAIUser.id)\n    principalId: principalId",
+        "models": "roles.CognitiveServicesOpenAIUser.id)\n    principalId: principalId",
+        "delegator": "roles.StorageBlobDelegator.id)\n    principalId: principalId",
     }.items():
-        copy = Copy(tmp_path / store).change("tenant.bicep", old, old.replace("principalId: identity", "principalId: workload"))
+        copy = Copy(tmp_path / store).change("tenant.bicep", old, old.replace("principalId: principalId", "principalId: workloadPrincipalId"))
         assert f"tenantWalls[2]/{store}" in beyond_its_container(copy.deployment()), store
 
 
@@ -277,3 +310,22 @@ def test_doctor_compares_with_what_is_given(tmp_path):
     ]:
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         assert told != grants(Copy(folder).change(file, old, new).deployment()), new
+
+
+def misnamed(folder):
+    """Role assignments whose name would stay if their principal were made anew: Azure does not let one change hands."""
+    block = re.compile(r"^resource (\w+) 'Microsoft\.\S*[rR]oleAssignments@.*?^  name: guid\((.*?)\)$.*?^ +principalId: (\S+)$", re.M | re.S)
+    for file in sorted(folder.glob("*.bicep")):
+        for resource, name, principal in block.findall(file.read_text()):
+            # What is the service's own identity in a resource is known when that is there: the name has the resource then.
+            known = principal.replace(".identity.principalId", ".id")
+            if known not in name.split(", "):
+                yield f"{file.stem}/{resource}"
+
+
+def test_an_assignment_is_named_after_its_principal(tmp_path):
+    assert list(misnamed(INFRA)) == []
+    text = (INFRA / "tenant.bicep").read_text()
+    (tmp_path / "tenant.bicep").write_text(text.replace("guid(uploads.id, principalId", "guid(uploads.id, identity.id"))
+    assert list(misnamed(tmp_path)) == ["tenant/dropFolder"]
+    assert text.count("roleAssignments@") + text.count("sqlRoleAssignments@") == len(re.findall(r"name: guid\(.*?, (?:workloadP|p)rincipalId", text))

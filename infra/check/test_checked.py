@@ -23,6 +23,7 @@ def test_the_figures_are_true():
             f"{cases(test_access.test_what_is_no_condition_is_refused)} texts",
         ],
         "| whole accounts": [f"{cases(test_access.test_a_whole_account_is_found)} faults"],
+        "| who may tell Foundry": [f"{cases(test_access.test_who_may_not_ask_for_a_user_or_may_do_more_is_found)} faults"],
         "| the order": [
             f"{len(test_rules.ORDER) + cases(test_rules.test_what_must_be_connected_first_is)} pairs",
             f"{cases(test_rules.test_a_wrong_order_is_found)} faults",

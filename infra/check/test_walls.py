@@ -30,7 +30,7 @@ OPENED = [
     ("sessions.bicep", "EgressDisabled", "EgressEnabled", "sessions/pool"),
     ("sessions.bicep", "  tags: tags\n  properties", "  tags: tags\n  identity: { type: 'SystemAssigned' }\n  properties", "sessions/pool"),
     ("app.bicep", "ipSecurityRestrictionsDefaultAction: 'Deny'", "ipSecurityRestrictionsDefaultAction: 'Allow'", "app/app"),
-    ("app.bicep", "'AzureCloud.${location}'", "'AzureCloud'", "app/app"),
+    ("app.bicep", "'AzureCloud.${regionTags", "'AzureCloud${regionTags", "app/app"),
     ("app.bicep", "properties: { allow: false }", "properties: { allow: true }", "app/scmPasswords"),
     ("app.bicep", "version: '1.0'", "version: '2.0'", "app/app"),
     ("app.bicep", "sku: { name: 'FC1', tier: 'FlexConsumption' }", "sku: { name: 'Y1', tier: 'Dynamic' }", "app/plan"),
@@ -71,6 +71,15 @@ def test_an_open_wall_is_found(tmp_path, file, old, new, resource):
     copy = Copy(tmp_path).change(file, old, new)
     found = breaches(connected(copy.path), JOINTS) if file == "connect.bicep" else breaches(copy.deployment(), WALLS)
     assert resource in {line.split(": ")[0] for line in found}
+
+
+@pytest.mark.parametrize("region, tag", [
+    ("westeurope", "westeurope"), ("swedencentral", "swedencentral"), ("germanywestcentral", "germanywc"), ("francecentral", "centralfrance"),
+])  # fmt: skip
+def test_a_region_is_let_in_by_the_tag_that_azure_has_for_it(region, tag):
+    found = Deployment(INFRA / "main.bicep", parameters(location=region))
+    app = next(each for each in found.resources if each.key == "app/app").body["properties"]["siteConfig"]
+    assert app["ipSecurityRestrictions"][-1]["ipAddress"] == f"AzureCloud.{tag}"
 
 
 def test_only_the_gateway_may_come_in_where_its_addresses_are_known():

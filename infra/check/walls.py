@@ -105,7 +105,7 @@ APP = "«app/identity.properties.clientId»"
 REGION, EVERYWHERE = "westeurope", {"alerts/people": "global"}
 # By key, or by a pattern of keys.
 WALLS = {
-    "identity/identity|tenantWalls.*/(identity|workload)|group|storage/(queueService|queues.*)": {},
+    "identity/identity|tenantIdentities.*/(identity|workload)|group|storage/(queueService|queues.*)": {},
     "monitor/workspace": {
         "properties.sku.name": "PerGB2018", "properties.retentionInDays": 30,
         "properties.features": {"disableLocalAuth": True, "enableLogAccessUsingOnlyResourcePermissions": True},
@@ -156,7 +156,7 @@ WALLS = {
     "app/plan": {"kind": "functionapp", "sku": {"name": "FC1", "tier": "FlexConsumption"}, "properties.reserved": True},
     "app/app": {
         "kind": "functionapp,linux", "identity.type": "UserAssigned",
-        "identity.userAssignedIdentities": {Id(key): {} for key in ["identity/identity", *(f"tenantWalls[{at}]/identity" for at in range(3))]},
+        "identity.userAssignedIdentities": {Id(key): {} for key in ["identity/identity", *(f"tenantIdentities[{at}]/identity" for at in range(3))]},
         "properties.serverFarmId": Id("app/plan"), "properties.httpsOnly": True, "properties.keyVaultReferenceIdentity": Id("identity/identity"),
         "properties.clientAffinityEnabled": False, "properties.publicNetworkAccess": "Enabled",
         "properties.siteConfig": {

@@ -39,6 +39,11 @@ async fn tokens_versions_and_users_are_checked() {
         assert_eq!(get(&good, AGENT, Some(user)).await, 400, "{user:?}");
     }
     assert_eq!(get(&good, AGENT, Some("user-1_x:y@z.example")).await, 200);
+    world.foundry.without_users("system");
+    assert_eq!(get(&good, AGENT, Some("user-1")).await, 403);
+    assert_eq!(get(&good, AGENT, None).await, 200);
+    let rich = world.identity.mint("id-rich", "https://ai.azure.com");
+    assert_eq!(get(&rich, AGENT, Some("user-1")).await, 200);
 }
 
 #[tokio::test]

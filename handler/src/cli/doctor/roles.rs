@@ -115,9 +115,11 @@ pub(super) fn look(text: &str) -> Result<Vec<Check>, Fault> {
     };
     let grants = grants()?;
     let mut checks = Vec::new();
+    // Foundry has an account beside it, for threads of its own.
+    let account = format!("/databaseaccounts/cosmos-pooled-{token}");
     let cosmos = items.iter().any(|item| {
-        matches!(item, Item::Assignment { role_definition_id, .. }
-        if role_definition_id.to_ascii_lowercase().contains(COSMOS))
+        matches!(item, Item::Assignment { role_definition_id, scope, .. }
+        if role_definition_id.to_ascii_lowercase().contains(COSMOS) && scope.to_ascii_lowercase().contains(&account))
     });
     if !cosmos {
         let mend = "Add what `az cosmosdb sql role assignment list -g … -a …` prints.";

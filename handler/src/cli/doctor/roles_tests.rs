@@ -186,6 +186,11 @@ fn lists_that_do_not_tell_are_refused() {
         .cloned()
         .collect();
     assert!(matches!(&faults(&identities, &without)[..], [(what, _)] if what == "Cosmos DB"));
+    let mut other = given.clone();
+    for each in &mut other {
+        each["scope"] = each["scope"].as_str().unwrap().replace("cosmos-pooled-", "cosmos-fas-").into();
+    }
+    assert_eq!(faults(&identities, &other)[0].0, "Cosmos DB", "Foundry's own account is listed");
     let two = json!([identity("id-pooled-abc"), identity("id-pooled-def")]).to_string();
     for text in ["", "{}", "[", r#"[{"id": "x"}]"#, "[]", &json!(given).to_string(), &two] {
         assert!(look(text).is_err(), "{text}");

@@ -27,7 +27,7 @@ use conversations::Conversation;
 use responses::Run;
 use serde_json::{Value, json};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -54,6 +54,8 @@ struct Held {
     agents: BTreeMap<String, Vec<AgentVersion>>,
     conversations: BTreeMap<String, Conversation>,
     runs: BTreeMap<String, Arc<Run>>,
+    /// Identities without the right to say for which user they ask, which no built-in role gives.
+    bare: BTreeSet<String>,
     made: u64,
     pace: Duration,
 }
@@ -109,6 +111,11 @@ impl Foundry {
     /// Lets the model wait so long before each word.
     pub fn pace(&self, pace: Duration) {
         self.shared.held().pace = pace;
+    }
+
+    /// Takes from an identity the right to say for which user it asks.
+    pub fn without_users(&self, identity: &str) {
+        self.shared.held().bare.insert(identity.to_owned());
     }
 
     /// Forgets a conversation, as if somebody had deleted it.
@@ -204,6 +211,7 @@ fn dispatch(
     let request = Request { query, user: user.transpose()?, body };
     let segments: Vec<&str> = path.split('/').collect();
     let held = &mut *shared.held();
+    let bare = held.bare.contains(&claims.identity);
     shared.audit.note(Asked {
         service: "foundry",
         identity: claims.identity,
@@ -211,6 +219,9 @@ fn dispatch(
         tenant: held.tenant(&segments, &request.body),
         what: format!("{method} {}", kind(&segments)),
     });
+    if bare && request.user.is_some() {
+        return Err(refuse(403, "forbidden", "The caller may not ask for another by x-ms-user-identity."));
+    }
     match (method.as_str(), segments.as_slice()) {
         (verb, ["agents", rest @ ..]) => {
             if query.get("api-version").map(String::as_str) != Some("v1") {
