@@ -38,6 +38,12 @@ Known tokens end with their keys ¦ handler/pool/src/doors/cache.rs ¦ s/ && cha
 The tenant's exact name ¦ handler/pool/src/doors.rs ¦ s/record.filter(.record. record.id == name).and_then/record.and_then/ ¦ law doors
 x-tenant-id is compared ¦ handler/pool/src/doors.rs ¦ s/if presented.iter().any(.*{/if presented.len() > 99 {/ ¦ law doors
 Suspended tenants ¦ handler/pool/src/doors.rs ¦ s/if tenant.record.status == TenantStatus::Active {/if !tenant.record.id.is_empty() {/ ¦ law doors
+Removed tenants ¦ handler/pool/src/doors/cache.rs ¦ s/record.status == TenantStatus::Removed/record.id.is_empty() \&\& record.status == TenantStatus::Removed/ ¦ law doors
+A stream's token ¦ handler/pool/src/scope.rs ¦ s/self.seconds() >= caller.refused_from/caller.refused_from == 0/ ¦ law runs
+A stream's tenant ¦ handler/pool/src/events.rs ¦ s/self.scope.still_served().await?;// ¦ law runs
+A form's frame ¦ handler/src/http/files/form.rs ¦ s/self.held.bytes.load(Relaxed) > MAX_FRAME/self.held.bytes.load(Relaxed) == usize::MAX/ ¦ handler form
+A tenant's place in the line ¦ handler/pool/src/runs.rs ¦ s/unfinished.len() < MAX_UNFINISHED/unfinished.len() <= MAX_UNFINISHED/ ¦ law bounds
+Documents that meet their deletion ¦ handler/pool/src/search/documents.rs ¦ s/busy_until: now + BUSY_S/busy_until: now/ ¦ law search
 The seal of a job ¦ handler/pool/src/seal.rs ¦ s/self.mac(purpose, kid, payload)?.verify_slice(&BASE64.decode(mac).ok()?).ok()?;/BASE64.decode(mac).ok()?;/ ¦ law doors
 A user's own things ¦ handler/pool/src/scope.rs ¦ s/is_none_or(.only. only == owner)/is_none_or(|_| true)/ ¦ law model
 Stores that lie ¦ handler/pool/src/store.rs ¦ s/self.honest(row.tenant == self.tenant.as_str() && row.row.kind == T::KIND && row.row.id == id)?;// ¦ law lies

@@ -31,7 +31,7 @@ pub(super) struct Dev {
     /// The port of the API; 0 takes a free one.
     #[arg(long, default_value_t = 7071)]
     port: u16,
-    /// Forget everything at the end.
+    /// Forget everything at the end; the tokens that it prints are the only ones that it believes.
     #[arg(long)]
     ephemeral: bool,
     /// Where data is kept.
