@@ -38,7 +38,7 @@ Known tokens end with their keys ¦ handler/pool/src/doors/cache.rs ¦ s/ && cha
 The tenant's exact name ¦ handler/pool/src/doors.rs ¦ s/record.filter(.record. record.id == name).and_then/record.and_then/ ¦ law doors
 x-tenant-id is compared ¦ handler/pool/src/doors.rs ¦ s/if presented.iter().any(.*{/if presented.len() > 99 {/ ¦ law doors
 Suspended tenants ¦ handler/pool/src/doors.rs ¦ s/if tenant.record.status == TenantStatus::Active {/if !tenant.record.id.is_empty() {/ ¦ law doors
-Removed tenants ¦ handler/pool/src/doors/cache.rs ¦ s/record.status == TenantStatus::Removed/record.id.is_empty() \&\& record.status == TenantStatus::Removed/ ¦ law doors
+Removed tenants ¦ handler/pool/src/doors/cache.rs ¦ s/record.status == TenantStatus::Removed/record.id.is_empty() \&\& record.status == TenantStatus::Removed/ ¦ law a_removed
 A stream's token ¦ handler/pool/src/scope.rs ¦ s/self.seconds() >= caller.refused_from/caller.refused_from == 0/ ¦ law runs
 A stream's tenant ¦ handler/pool/src/events.rs ¦ s/self.scope.still_served().await?;// ¦ law runs
 A form's frame ¦ handler/src/http/files/form.rs ¦ s/self.held.bytes.load(Relaxed) > MAX_FRAME/self.held.bytes.load(Relaxed) == usize::MAX/ ¦ handler form

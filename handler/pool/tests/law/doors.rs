@@ -7,7 +7,6 @@ use pool::{
     conformance::memory::{MemoryDirectory, MemoryKeys},
     ports::{Directory, Ports, QueueName},
 };
-use serde_json::json;
 use std::sync::Arc;
 
 fn refused<T>(result: Result<T, Error>, with: &str) {
@@ -140,23 +139,6 @@ async fn a_suspension_is_felt_in_five_seconds_and_so_is_its_end() {
     world.clock.set(jiff::Timestamp::from_second(world.clock.seconds() - 3_600).unwrap());
     status(&world, "contoso", TenantStatus::Suspended).await;
     forbidden(world.enter(&token).await);
-}
-
-/// TM-47: what a removed tenant left opens to nobody, whoever has tokens of its name.
-#[tokio::test]
-async fn a_removed_tenant_is_unknown_at_every_door() {
-    let world = World::new();
-    let token = Token::of("contoso", "alice");
-    let user = world.enter(&token).await.unwrap();
-    queued(&world, &user, json!([])).await;
-    let job = world.queue.take(QueueName::Runs).unwrap();
-    status(&world, "contoso", TenantStatus::Removed).await;
-    world.pass(5);
-    refused(world.enter(&token).await, "unknown_tenant");
-    refused(world.doors.open(job.as_str(), Operation::DriveRun).await, "job_tenant");
-    not_found(world.doors.claim(Owned::Container("contoso")).await);
-    not_found(world.doors.claim(Owned::DropFolder("contoso")).await);
-    assert_eq!(names(&world.doors).await, ["fabrikam"]);
 }
 
 /// TM-11.

@@ -1,10 +1,11 @@
 //! What is another user's, or another tenant's, is not there.
 
 use crate::support::*;
+use futures::StreamExt;
 use pool::{
-    Error, PageRequest, Scope,
+    Error, Operation, Owned, PageRequest, Scope, SweepReason, TenantRecord, TenantStatus,
     messages::NewMessage,
-    ports::Kind,
+    ports::{Directory, Kind, QueueName},
     runs::ToolOutputs,
     threads::{NewThread, ThreadChange},
 };
@@ -242,4 +243,27 @@ async fn a_pseudonym_is_one_users_of_one_tenant() {
     assert_ne!(alice, pseudonym("contoso", "bob").await);
     assert_ne!(alice, pseudonym("fabrikam", "alice").await);
     assert!(alice.len() == 16 && alice.bytes().all(|b| b.is_ascii_hexdigit()), "{alice}");
+}
+
+/// TM-47: what a removed tenant left opens to nobody, whoever has tokens of its name.
+#[tokio::test]
+async fn a_removed_tenant_is_unknown_at_every_door() {
+    let world = World::new();
+    let token = Token::of("contoso", "alice");
+    let user = world.enter(&token).await.unwrap();
+    queued(&world, &user, json!([])).await;
+    let job = world.queue.take(QueueName::Runs).unwrap();
+    let removed = TenantRecord { status: TenantStatus::Removed, ..TenantRecord::new("contoso", "") };
+    world.directory.put(&removed).await.unwrap();
+    world.pass(5);
+    let refused = |fault| matches!(fault, Some(Error::Unauthenticated { presented: true, .. }));
+    assert!(refused(world.enter(&token).await.err()));
+    assert!(refused(world.doors.open(job.as_str(), Operation::DriveRun).await.err()));
+    not_found(world.doors.claim(Owned::Container("contoso")).await);
+    not_found(world.doors.claim(Owned::DropFolder("contoso")).await);
+    let swept: Vec<_> = world.doors.every_tenant(SweepReason("test")).collect().await;
+    assert!(
+        swept.iter().all(|scope| scope.as_ref().unwrap().tenant().as_str() == "fabrikam")
+            && !swept.is_empty()
+    );
 }
