@@ -40,7 +40,7 @@ x-tenant-id is compared ¦ handler/pool/src/doors.rs ¦ s/if presented.iter().an
 Suspended tenants ¦ handler/pool/src/doors.rs ¦ s/if tenant.record.status == TenantStatus::Active {/if !tenant.record.id.is_empty() {/ ¦ law doors
 Removed tenants ¦ handler/pool/src/doors/cache.rs ¦ s/record.status == TenantStatus::Removed/record.id.is_empty() \&\& record.status == TenantStatus::Removed/ ¦ law a_removed
 A stream's token ¦ handler/pool/src/scope.rs ¦ s/self.seconds() >= caller.refused_from/caller.refused_from == 0/ ¦ law runs
-A stream's tenant ¦ handler/pool/src/events.rs ¦ s/self.scope.still_served().await?;// ¦ law runs
+A stream's tenant ¦ handler/pool/src/events.rs ¦ s/self.served.still(&self.scope).await?;// ¦ law runs
 A form's frame ¦ handler/src/http/files/form.rs ¦ s/self.held.bytes.load(Relaxed) > MAX_FRAME/self.held.bytes.load(Relaxed) == usize::MAX/ ¦ handler form
 A tenant's place in the line ¦ handler/pool/src/runs.rs ¦ s/unfinished.len() < MAX_UNFINISHED/unfinished.len() <= MAX_UNFINISHED/ ¦ law bounds
 Documents that meet their deletion ¦ handler/pool/src/search/documents.rs ¦ s/busy_until: now + BUSY_S/busy_until: now/ ¦ law search

@@ -24,6 +24,7 @@ def test_the_figures_are_true():
         ],
         "| whole accounts": [f"{cases(test_access.test_a_whole_account_is_found)} faults"],
         "| who may tell Foundry": [f"{cases(test_access.test_who_may_not_ask_for_a_user_or_may_do_more_is_found)} faults"],
+        "| names of role assignments": [f"{cases(test_access.test_an_assignment_is_named_after_its_principal)} faults"],
         "| the order": [
             f"{len(test_rules.ORDER) + cases(test_rules.test_what_must_be_connected_first_is)} pairs",
             f"{cases(test_rules.test_a_wrong_order_is_found)} faults",

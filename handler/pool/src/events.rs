@@ -3,7 +3,7 @@
 use crate::{
     Error, Scope,
     ports::{Kind, Query},
-    scope::SERVED_MS,
+    scope::Served,
     store::{self, Document, newest},
 };
 use serde::{Deserialize, Serialize};
@@ -82,8 +82,7 @@ pub struct RunEvents {
     pub(crate) rests: bool,
     /// Reads that found nothing, in a row.
     pub(crate) quiet: u32,
-    /// Until when the reader is taken to be served.
-    pub(crate) served_until_ms: i64,
+    pub(crate) served: Served,
 }
 
 impl RunEvents {
@@ -94,11 +93,7 @@ impl RunEvents {
     /// [`Error::NotFound`] when the run is gone; [`Error::Unauthenticated`] or [`Error::Forbidden`] when the reader's token
     /// has expired or the tenant is suspended; or the store's failure.
     pub async fn next(&mut self) -> Result<(Vec<RunEvent>, bool), Error> {
-        let now_ms = self.scope.now().as_millisecond();
-        if now_ms >= self.served_until_ms {
-            self.scope.still_served().await?;
-            self.served_until_ms = now_ms + SERVED_MS;
-        }
+        self.served.still(&self.scope).await?;
         if self.quiet >= QUIET {
             self.rests = self.scope.runs().stored(&self.thread, &self.run).await?.value.run.status.rests();
             self.quiet = 0;

@@ -19,7 +19,7 @@ use crate::{
     outbox::{Outbox, Promise},
     ports::{Item, Kind, PortError, Query, Usage},
     rules::{Rules, marked},
-    scope::SERVED_MS,
+    scope::Served,
     steps::Step,
     store::{self, Document, newest},
 };
@@ -317,8 +317,8 @@ impl Runs<'_> {
     pub async fn follow(&self, thread_id: &str, id: &str, after: Option<u64>) -> Result<RunEvents, Error> {
         let rests = self.stored(thread_id, id).await?.value.run.status.rests();
         let (thread, run) = (thread_id.to_owned(), id.to_owned());
-        let served_until_ms = self.0.now().as_millisecond() + SERVED_MS;
-        Ok(RunEvents { scope: self.0.clone(), thread, run, after, rests, quiet: 0, served_until_ms })
+        let served = Served::now(self.0);
+        Ok(RunEvents { scope: self.0.clone(), thread, run, after, rests, quiet: 0, served })
     }
 
     pub(crate) async fn stored(&self, thread_id: &str, id: &str) -> Result<Versioned<StoredRun>, Error> {

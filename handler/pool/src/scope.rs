@@ -20,8 +20,34 @@ use crate::{
 use jiff::Timestamp;
 use std::{borrow::Cow, sync::Arc};
 
-/// How old the knowledge may be that whoever goes on for long is [still served](Scope::still_served), in milliseconds.
-pub(crate) const SERVED_MS: i64 = 5_000;
+/// How old the knowledge may be that a caller is served, in milliseconds.
+const SERVED_MS: i64 = 5_000;
+
+/// What goes on for longer than a request, and stops when its caller would not be let in anew.
+#[derive(Default)]
+pub(crate) struct Served {
+    /// Until when the caller is taken to be served, in Unix milliseconds.
+    until_ms: i64,
+}
+
+impl Served {
+    /// As of a caller that has just been let in.
+    pub(crate) fn now(scope: &Scope) -> Self {
+        Self { until_ms: scope.now().as_millisecond() + SERVED_MS }
+    }
+
+    /// Passes if the caller would be let in anew, which is asked every five seconds.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], [`Error::Forbidden`], or the directory's failure.
+    pub(crate) async fn still(&mut self, scope: &Scope) -> Result<(), Error> {
+        if scope.now().as_millisecond() >= self.until_ms {
+            scope.still_served().await?;
+            *self = Self::now(scope);
+        }
+        Ok(())
+    }
+}
 
 /// What all scopes share.
 pub(crate) struct Pool {
@@ -134,11 +160,7 @@ impl Scope {
         Err(Error::Forbidden("the request names another tenant than its token"))
     }
 
-    /// Passes if the caller would be let in anew: for what goes on longer than a request.
-    ///
-    /// # Errors
-    /// [`Error::Unauthenticated`], [`Error::Forbidden`], or the directory's failure.
-    pub(crate) async fn still_served(&self) -> Result<(), Error> {
+    async fn still_served(&self) -> Result<(), Error> {
         if let Actor::User(caller) = &self.actor
             && self.seconds() >= caller.refused_from
         {

@@ -12,7 +12,7 @@ use crate::{
     messages::Message,
     outbox::Promise,
     ports::{AgentRef, Etag, Item, Kind, PortError, Query, StepRequest, Write},
-    scope::SERVED_MS,
+    scope::Served,
     store, telemetry,
 };
 use futures::{StreamExt, TryStreamExt};
@@ -88,7 +88,7 @@ impl Runs<'_> {
             run,
             etag,
             holder,
-            served_until_ms: 0,
+            served: Served::default(),
             pending: Vec::new(),
             writes: Vec::new(),
         };
@@ -114,8 +114,7 @@ pub(crate) struct Driver<'a> {
     run: StoredRun,
     etag: Etag,
     holder: String,
-    /// Until when the tenant is taken to be served.
-    served_until_ms: i64,
+    served: Served,
     /// Events that the next write carries.
     pending: Vec<StoredEvent>,
     /// What else the next write carries.
@@ -267,7 +266,8 @@ impl Driver<'_> {
 
     /// Writes the run, renews the lease, and carries what is pending.
     async fn save(&mut self) -> Result<(), Stop> {
-        self.still_served().await?;
+        // A suspended tenant's run stops where it is; the sweep takes it up when the tenant is served again.
+        self.served.still(self.scope).await?;
         let until_ms = self.scope.now().as_millisecond() + super::LEASE_MS;
         self.run.lease = Some(Lease { holder: self.holder.clone(), until_ms });
         self.write().await
@@ -294,17 +294,6 @@ impl Driver<'_> {
     fn tell(&mut self, name: &str, data: serde_json::Value) {
         let event = self.run.next_event(name, data);
         self.pending.push(event);
-    }
-
-    /// A suspended tenant's run stops where it is; the sweep takes it up when the tenant is served again.
-    async fn still_served(&mut self) -> Result<(), Stop> {
-        let now_ms = self.scope.now().as_millisecond();
-        if now_ms < self.served_until_ms {
-            return Ok(());
-        }
-        self.scope.still_served().await?;
-        self.served_until_ms = now_ms + SERVED_MS;
-        Ok(())
     }
 
     /// Another write came first. If it was a cancellation, the run ends; if it was another driver, it has the run now.
