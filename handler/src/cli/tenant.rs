@@ -110,14 +110,14 @@ impl One {
         let directory = self.place.directory()?;
         let record =
             directory.get(&self.id).await?.ok_or_else(|| format!("there is no tenant `{}`", self.id))?;
+        if record.status == TenantStatus::Removed {
+            return Err(format!("{} is removed: what it left may be gone already", self.id).into());
+        }
         Ok((directory, record))
     }
 
     async fn becomes(self, status: TenantStatus) -> Result<(), Fault> {
         let (directory, record) = self.found().await?;
-        if record.status == TenantStatus::Removed {
-            return Err(format!("{} is removed: what it left may be gone already", self.id).into());
-        }
         directory.put(&TenantRecord { status, ..record }).await?;
         show::line(&format!("{} is {} within five seconds", self.id, shown(status)));
         Ok(())
@@ -324,9 +324,12 @@ mod tests {
         assert_eq!(directory.get("acme").await.unwrap().unwrap().status, TenantStatus::Active);
         run(&["suspend", "acme"]).await.unwrap();
         run(&["remove", "acme"]).await.unwrap();
-        for words in [["add", "acme"], ["suspend", "acme"], ["resume", "acme"], ["remove", "acme"]] {
-            assert!(run(&words).await.is_err(), "{words:?}");
+        for verb in ["suspend", "resume", "remove"] {
+            let gone = run(&[verb, "acme"]).await.unwrap_err().to_string();
+            assert!(gone.contains("is removed"), "{verb}: {gone}");
         }
+        let heir = run(&["add", "acme"]).await.unwrap_err().to_string();
+        assert!(heir.contains("not given again"), "{heir}");
         assert_eq!(directory.get("acme").await.unwrap().unwrap().status, TenantStatus::Removed);
     }
 }
